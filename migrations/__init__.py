@@ -1,0 +1,3 @@
+"""Alembic revisions of the relational model."""
+
+from __future__ import annotations
