@@ -1,0 +1,90 @@
+"""Whole resources: a FHIR resource read into a record, a record rendered as the bytes that readers get.
+
+https://hl7.org/fhir/R4/resource.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from mappings import convert, times
+from mappings.common import COMMON
+from mappings.convert import At, NewId, put, put_extensions
+from mappings.element import Mapping, Value
+from mappings.remainder import keep, restore
+from storage.model.resource import Resource
+from storage.record import Record
+
+encode = msgspec.json.Encoder(decimal_format="number").encode
+
+SERVER_META = ("versionId", "lastUpdated")
+
+
+def blank(mapping: Mapping, new_id: NewId) -> Record:
+    """Return an empty record of a resource type, with an id of its own and no version yet."""
+    resource, main = Resource.blank(), mapping.table.blank()
+    resource["id"] = main["id"] = new_id()
+    resource["resource_type"] = mapping.type
+    resource["fhir_id"] = str(resource["id"])
+    resource["version"] = 0
+    return Record(mapping.table, resource, main)
+
+
+def read(mapping: Mapping, value: dict[str, Value], new_id: NewId, into: Record | None = None) -> Record:
+    """Read a FHIR resource into a record of rows; ``into`` is a blank one where its ids are already known.
+
+    ``id``, ``meta.versionId`` and ``meta.lastUpdated`` are the server's and are not read. Raises Refused.
+    """
+    record = into or blank(mapping, new_id)
+    for table in mapping.details(value) if mapping.details else ():
+        record.details[table.table.name] = row = table.blank()
+        row["id"] = record.resource["id"]
+    main = convert.top(record, mapping, new_id)
+    common = At(record, record.resource, record.resource, None, "", "", mapping.type, new_id)
+    for key, item in value.items():
+        if key != "extension":
+            _read_element(mapping, main, common, key, item)
+    if "extension" in value:
+        # Last, because an extension may say more about an element that must stand first.
+        _read_element(mapping, main, common, "extension", value["extension"])
+    for hook in mapping.read_in:
+        hook(record)
+    return record
+
+
+def _read_element(mapping: Mapping, main: At, common: At, key: str, item: Value) -> None:
+    line = mapping.by_element.get(key)
+    if line is not None:
+        put(main, line, key, item)
+    elif key == "extension" and mapping.extensions:
+        put_extensions(main, mapping, item)
+    elif key == "meta":
+        kept = {name: part for name, part in item.items() if name not in SERVER_META}
+        put(common, COMMON.by_element[key], key, kept)
+    elif key in COMMON.by_element:
+        put(common, COMMON.by_element[key], key, item)
+    elif key not in ("resourceType", "id"):
+        keep(main.keep, "x", key, item)
+
+
+def draw(mapping: Mapping, record: Record) -> dict[str, Any]:
+    """Render a record as a FHIR resource, with the version and time of its row."""
+    resource = record.resource
+    target: dict[str, Any] = {"resourceType": mapping.type, "id": resource["fhir_id"], "meta": {}}
+    convert.draw_lines(record, resource, None, "", COMMON.lines, target)
+    target["meta"] = {
+        "versionId": str(resource["version"]),
+        "lastUpdated": times.render_instant(resource["last_updated"]),
+        **target["meta"],
+    }
+    convert.draw_lines(record, record.main, None, "", mapping.lines, target)
+    if resource["remainder"]:
+        restore(resource, target)
+    return target
+
+
+def render(mapping: Mapping, record: Record) -> bytes:
+    """Render a record as JSON bytes: what a read of this version answers."""
+    return encode(draw(mapping, record))
