@@ -1,0 +1,113 @@
+"""The one place where the parts meet: settings, clock and ids come in, a running application comes out."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from litestar import Litestar, Request, Response
+from litestar.exceptions import HTTPException
+
+from gateway import errors, health, log
+from gateway.fhir import answer
+from gateway.fhir.routes import BASE, FHIR
+from gateway.mllp.server import Listener
+from gateway.native.routes import NATIVE
+from gateway.records import Records
+from gateway.settings import Settings
+from storage.session import Store
+
+_log = structlog.get_logger(__name__)
+
+THREADS = 10
+"""Connections of one worker's pool: as many as threads can use at once (asyncio's default is fewer)."""
+
+
+def now() -> datetime:
+    """Return the time, in UTC."""
+    return datetime.now(UTC)
+
+
+def new_id() -> UUID:
+    """Return a UUID of version 7 (RFC 9562): its first 48 bits are the time, so that new rows stay together."""
+    millis = time.time_ns() // 1_000_000
+    noise = int.from_bytes(os.urandom(10))
+    return UUID(int=millis << 80 | 0x7 << 76 | (noise >> 68 & 0xFFF) << 64 | 0b10 << 62 | noise & (1 << 62) - 1)
+
+
+def create() -> Litestar:
+    """Make the application of a worker, from the environment."""
+    settings = Settings()
+    log.configure(settings.log_format)
+    return create_app(settings)
+
+
+def create_app(
+    settings: Settings, clock: Callable[[], datetime] = now, make_id: Callable[[], UUID] = new_id
+) -> Litestar:
+    """Make the application; ``settings.database_url`` names a migrated database."""
+    if settings.database_url is None:
+        raise ValueError("the application needs the URL of a database that is there")
+    store = Store(settings.database_url, pool_size=THREADS)
+    records = Records(store, clock, make_id, settings.site_timezone)
+    listener = Listener(records, settings)
+
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncGenerator[None]:
+        await listener.start()
+        try:
+            yield
+        finally:
+            await listener.stop()
+            store.close()
+
+    app = Litestar(
+        route_handlers=[FHIR, NATIVE, *health.ROUTES],
+        lifespan=[lifespan],
+        exception_handlers={Exception: answer_problem},
+        request_max_body_size=settings.max_body_bytes,
+        openapi_config=None,
+        plugins=[health.metrics()],
+        logging_config=None,
+        debug=False,
+    )
+    app.state.records = records
+    app.state.store = store
+    app.state.settings = settings
+    app.state.started = clock()
+    return app
+
+
+def answer_problem(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
+    """Answer whatever went wrong in the words of the door that was asked; only faults of ours are logged."""
+    problem = problem_of_http(exc) if isinstance(exc, HTTPException) else errors.problem_of(exc, str(new_id()))
+    if problem.status >= 500:
+        _log.error("request failed", method=request.method, error=problem.title(), exc_info=exc)
+    if request.url.path.startswith(BASE):
+        return answer.problem(problem)
+    return Response(
+        answer.wire.encode(errors.problem_details(problem)),
+        status_code=problem.status,
+        media_type="application/problem+json",
+    )
+
+
+def problem_of_http(exc: HTTPException) -> errors.Problem:
+    """Return the problem that an exception of the framework stands for."""
+    kinds: dict[int, type[errors.Problem]] = {
+        400: errors.BadRequest,
+        404: errors.NotFound,
+        405: errors.MethodNotAllowed,
+        413: errors.TooLarge,
+        415: errors.UnsupportedMediaType,
+    }
+    return kinds.get(exc.status_code, errors.BadRequest)()
+
+
+__all__ = ["create", "create_app", "new_id", "now"]

@@ -1,0 +1,289 @@
+"""One unit of work: the resources that one request or message reads and changes, written together or not at all.
+
+A unit hands out records, whoever asks: a FHIR interaction replaces one, a message fills several field by field, the
+native door sets columns. What they have in common happens here, once: projections, references, numbers, rules,
+versions, rendering.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from gateway import errors
+from gateway.rules import RULES
+from mappings import convert, resource
+from mappings.element import Mapping
+from mappings.resources import REGISTRY
+from mappings.search import index_strings
+from mappings.shape import links, shape
+from storage import loader
+from storage.model.columns import Row
+from storage.model.shared import Reference
+from storage.record import Record
+from storage.session import Session
+from storage.versions import Stored
+from storage.writer import Author, Change, Op, Standing, Writer
+
+NewId = Callable[[], UUID]
+
+
+@dataclass
+class Draft:
+    """A record in work: how it stood (None for a new one), what its bytes were, and what is to be done with it."""
+
+    mapping: Mapping
+    record: Record
+    op: Op
+    standing: Standing | None = None
+    was: Row = field(default_factory=dict[str, Any])
+    """The typed row as it was loaded; empty for a new record."""
+    before: bytes | None = None
+    changed: bool = False
+
+
+def mapping_of(resource_type: str) -> Mapping:
+    """Return the mapping of a resource type; raises UnsupportedType."""
+    mapping = REGISTRY.get(resource_type)
+    if mapping is None:
+        raise errors.UnsupportedType(f"The resource type {resource_type} is not supported.")
+    return mapping
+
+
+class Unit:
+    """A unit of work in one transaction; ``flush`` writes what was changed."""
+
+    def __init__(self, session: Session, author: Author, new_id: NewId, site: Site) -> None:
+        self.session = session
+        self.author = author
+        self.new_id = new_id
+        self.site = site
+        self.writer = Writer(session.raw, site.unique_systems)
+        self.drafts: dict[UUID, Draft] = {}
+
+    # --- getting records ---------------------------------------------------------------------------------------
+
+    def new(self, resource_type: str, fhir_id: str | None = None) -> Record:
+        """Return a blank record of a new resource, to be filled; it is written at the next flush."""
+        mapping = mapping_of(resource_type)
+        record = resource.blank(mapping, self.new_id)
+        record.resource["fhir_id"] = fhir_id or record.resource["fhir_id"]
+        record.resource["created_at"] = self.author.at
+        record.resource["created_by"] = self.author.actor_id
+        self.adopt(record)
+        return record
+
+    def adopt(self, record: Record) -> None:
+        """Take in a new record that was made elsewhere (by a mapping's own constructor)."""
+        record.resource["created_at"] = record.resource["created_at"] or self.author.at
+        record.resource["created_by"] = record.resource["created_by"] or self.author.actor_id
+        mapping = mapping_of(record.resource["resource_type"])
+        self.drafts[record.resource["id"]] = Draft(mapping, record, "create", changed=True)
+
+    def load(self, resource_type: str, ids: Iterable[UUID]) -> list[Record]:
+        """Return records by id, locked; those of this unit as they are now in work."""
+        wanted = list(dict.fromkeys(ids))
+        missing = [key for key in wanted if key not in self.drafts]
+        mapping = mapping_of(resource_type)
+        for key, record in loader.load(self.session.raw, shape(mapping), missing).items():
+            self.drafts[key] = Draft(mapping, record, "update", Standing.of(record), dict(record.main))
+        return [self.drafts[key].record for key in wanted if key in self.drafts]
+
+    def get(self, resource_type: str, fhir_id: str) -> Record:
+        """Return one live record by its FHIR id, locked; raises NotFound, Deleted."""
+        record = self.seek(resource_type, fhir_id)
+        if record is None:
+            raise errors.NotFound(f"{resource_type}/{fhir_id} is not known.")
+        if record.resource["deleted_at"] is not None:
+            raise errors.Deleted(f"{resource_type}/{fhir_id} was deleted.")
+        return record
+
+    def seek(self, resource_type: str, fhir_id: str) -> Record | None:
+        """Return one record by its FHIR id, live or deleted, locked; None where there never was one."""
+        mapping_of(resource_type)
+        found = loader.find(self.session.raw, [(resource_type, fhir_id)])
+        return next(iter(self.load(resource_type, found.values())), None)
+
+    def identified(self, resource_type: str, system: str | None, value: str) -> list[Record]:
+        """Return the live records of a type that carry an identifier, locked."""
+        return self.load(resource_type, loader.identified(self.session.raw, resource_type, system, value))
+
+    # --- changing them -----------------------------------------------------------------------------------------
+
+    def touch(self, record: Record, op: Op = "update") -> None:
+        """Say that a loaded record was changed and shall be written (if it really differs)."""
+        draft = self.drafts[record.resource["id"]]
+        if draft.op != "create":
+            draft.op = op
+        draft.changed = True
+
+    def replace(self, old: Record, value: dict[str, Any]) -> Record:
+        """Replace a loaded record by a FHIR resource; elements that the server owns stay where it leaves them out."""
+        draft = self.drafts[old.resource["id"]]
+        blank = resource.blank(draft.mapping, self.new_id)
+        for name in ("id", "fhir_id", "version", "last_updated", "created_at", "created_by", "v2_remainder"):
+            blank.resource[name] = old.resource[name]
+        blank.main["id"] = old.resource["id"]
+        record = resource.read(draft.mapping, value, self.new_id, blank)
+        convert.carry(draft.mapping, old, record, self.new_id)
+        draft.record = record
+        self.touch(record)
+        return record
+
+    def delete(self, record: Record) -> None:
+        """Mark a loaded record as deleted."""
+        record.resource["deleted_at"] = self.author.at
+        self.touch(record, "delete")
+
+    # --- writing -----------------------------------------------------------------------------------------------
+
+    def flush(self) -> dict[UUID, Stored]:
+        """Write what was changed and return the new versions by id; what does not differ makes none.
+
+        Raises Problem (rules), StorageError and psycopg's errors (constraints).
+        """
+        work = [draft for draft in self.drafts.values() if draft.changed]
+        self._resolve(draft.record for draft in work)
+        for draft in work:
+            self._settle(draft)
+        self._recall([draft for draft in work if draft.standing is not None])
+        changes = [change for draft in work if (change := self._change(draft)) is not None]
+        if changes or self.writer.plain:
+            self.writer.write(changes, self.author)
+        for draft in work:
+            draft.changed = False
+        self._link_waiting([change.record for change in changes if change.op == "create"])
+        return {
+            change.record.resource["id"]: stored(change, self.author, self.site.actor) for change in changes
+        }
+
+    def _settle(self, draft: Draft) -> None:
+        """Apply the rules of the type, then what follows from the rows."""
+        record = draft.record
+        if draft.op != "delete":
+            for hook in draft.mapping.project:
+                hook(record)
+            for rule in RULES.get(draft.mapping.type, ()):
+                rule(self, draft)
+            for hook in draft.mapping.project:
+                hook(record)
+            index_strings(draft.mapping, record, self.new_id)
+
+    def _resolve(self, records: Iterable[Record]) -> None:
+        """Find the targets of local references, among the records of this unit and in the database."""
+        here = {
+            (draft.record.resource["resource_type"], draft.record.resource["fhir_id"]): key
+            for key, draft in self.drafts.items()
+        }
+        listed = list(records)
+        waiting = [
+            row
+            for record in listed
+            for row in record.all_rows(Reference)
+            if row["target_id"] is None and row["target_fhir_id"] is not None
+        ]
+        names = {(row["target_type"], row["target_fhir_id"]) for row in waiting}
+        found = here | loader.find(self.session.raw, sorted(names - here.keys()))
+        for row in waiting:
+            row["target_id"] = found.get((row["target_type"], row["target_fhir_id"]))
+        for record in listed:
+            _follow(record)
+
+    def _recall(self, drafts: Sequence[Draft]) -> None:
+        """Fetch the bytes of the versions that changes began from, to see whether anything differs."""
+        wanted = [draft for draft in drafts if draft.op != "delete"]
+        if wanted:
+            rows = self.session.raw.execute(
+                "SELECT v.resource_id, v.content FROM resource_version v JOIN resource r"
+                " ON r.id = v.resource_id AND r.version = v.version WHERE r.id = ANY(%s)",
+                ([draft.record.resource["id"] for draft in wanted],),
+                binary=True,
+            ).fetchall()
+            contents = dict(rows)
+            for draft in wanted:
+                draft.before = contents.get(draft.record.resource["id"])
+
+    def _change(self, draft: Draft) -> Change | None:
+        """Make the change of a draft: nothing if it renders as it did, else the next version."""
+        head = draft.record.resource
+        revived = draft.op != "delete" and draft.standing is not None and draft.before is None
+        if draft.before is not None and resource.render(draft.mapping, draft.record) == draft.before:
+            return None
+        if draft.op != "delete":
+            head["deleted_at"] = None
+        head["version"] += 1
+        last = head["last_updated"]
+        head["last_updated"] = (
+            max(self.author.at, last + timedelta(microseconds=1)) if last else self.author.at
+        )
+        head["origin"] = self.author.origin
+        head["updated_by"] = self.author.actor_id
+        content = None if draft.op == "delete" else resource.render(draft.mapping, draft.record)
+        return Change(draft.record, draft.standing, "create" if revived else draft.op, content)
+
+    def _link_waiting(self, records: Sequence[Record]) -> None:
+        """Let references that were waiting for a new resource point to it, with the foreign keys that follow."""
+        chosen = [record for record in records if record.resource["fhir_id"] != str(record.resource["id"])]
+        for record in chosen:
+            head = record.resource
+            loader.point(
+                self.session.raw,
+                head["resource_type"],
+                head["fhir_id"],
+                head["id"],
+                lambda owner, path, table=record.table.table.name: link_column(owner, path, table),
+            )
+
+
+def link_column(owner_type: str, path: str, table: str) -> tuple[str, str] | None:
+    """Return table and column of the foreign key that a reference at a path of a type gives, if it may point to a
+    row of ``table``."""
+    mapping = REGISTRY.get(owner_type)
+    found = links(mapping).get(path) if mapping else None
+    if found is None:
+        return None
+    return found[:2] if found[2] in (table, "resource") else None
+
+
+def _follow(record: Record) -> None:
+    """Set the foreign keys that follow from references; of several targets the first counts."""
+    for link in record.links:
+        target = link.reference["target_id"]
+        kind = REGISTRY.get(link.reference["target_type"] or "")
+        fits = link.table == "resource" or (kind is not None and kind.table.table.name == link.table)
+        if target is not None and fits and link.row[link.column] is None:
+            link.row[link.column] = target
+
+
+def stored(change: Change, author: Author, actor: str) -> Stored:
+    """Return a change as readers will find it."""
+    head = change.record.resource
+    return Stored(
+        head["id"],
+        head["resource_type"],
+        head["fhir_id"],
+        head["version"],
+        head["last_updated"],
+        change.op,
+        author.origin,
+        actor,
+        author.message_id,
+        change.content,
+    )
+
+
+@dataclass(frozen=True)
+class Site:
+    """What a unit must know of the place: unique identifier systems, zone, and the name of who acts."""
+
+    unique_systems: frozenset[str]
+    systems: dict[str, str]
+    zone: Any
+    actor: str = "system"
+
+    def year(self, at: datetime) -> int:
+        """Return the calendar year of an instant in the site's zone."""
+        return at.astimezone(self.zone).year

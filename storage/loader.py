@@ -1,0 +1,121 @@
+"""Brings back the rows of resources, locked for the change that is to come, or just looks up where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from psycopg.rows import dict_row
+
+from storage.model.columns import Row, Table
+from storage.model.resource import Resource
+from storage.record import Record
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The tables of a resource type: its typed table, its 1:1 details, the tables of its child rows."""
+
+    main: type[Table]
+    details: tuple[type[Table], ...]
+    children: tuple[type[Table], ...]
+
+
+@cache
+def _by_id(name: str, *, lock: bool = False) -> str:
+    return f'SELECT * FROM "{name}" WHERE id = ANY(%s)' + (" FOR UPDATE" if lock else "")  # noqa: S608 - our own tables
+
+
+@cache
+def _by_owner(name: str) -> str:
+    return f'SELECT * FROM "{name}" WHERE owner_id = ANY(%s) ORDER BY item_no'  # noqa: S608 - our own tables
+
+
+def load(
+    connection: Connection[Any], shape: Shape, ids: Sequence[UUID], *, lock: bool = True
+) -> dict[UUID, Record]:
+    """Return the records of one type by id, their ``resource`` rows locked until the transaction ends.
+
+    Two round trips: the rows of ``resource`` first, so that what follows is what the lock protects.
+    """
+    wanted = list(ids)
+    cursor = connection.cursor(row_factory=dict_row)
+    # In order of id, so that two units which need the same rows never wait for each other.
+    heads = cursor.execute(_by_id(Resource.table.name, lock=lock).replace("FOR", "ORDER BY id FOR"), (wanted,)).fetchall()
+    if not heads:
+        return {}
+    with connection.pipeline():
+        mains = _ask(connection, _by_id(shape.main.table.name), wanted)
+        details = [(table, _ask(connection, _by_id(table.table.name), wanted)) for table in shape.details]
+        children = [(table, _ask(connection, _by_owner(table.table.name), wanted)) for table in shape.children]
+    main_rows = {row["id"]: row for row in mains.fetchall()}
+    records = {row["id"]: Record(shape.main, row, main_rows[row["id"]]) for row in heads}
+    for table, answer in details:
+        for row in answer.fetchall():
+            records[row["id"]].details[table.table.name] = row
+    for table, answer in children:
+        for row in answer.fetchall():
+            records[row["owner_id"]].add(table, row)
+    return records
+
+
+def _ask(connection: Connection[Any], statement: str, wanted: list[UUID]) -> Any:
+    return connection.cursor(row_factory=dict_row).execute(statement, (wanted,))
+
+
+FIND = """SELECT w.place, r.id, r.deleted_at FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS w(type, fhir_id, place)
+    JOIN resource r ON r.resource_type = w.type AND r.fhir_id = w.fhir_id"""
+
+
+def find(connection: Connection[Any], names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], UUID]:
+    """Return the ids of resources by (type, fhir id); those that are not there are left out."""
+    if not names:
+        return {}
+    types, fhir_ids = [name[0] for name in names], [name[1] for name in names]
+    rows = connection.execute(FIND, (types, fhir_ids)).fetchall()
+    return {names[place - 1]: found for place, found, _ in rows}
+
+
+IDENTIFIED = """SELECT DISTINCT i.owner_id FROM identifier i JOIN resource r ON r.id = i.owner_id
+    WHERE i.resource_type = %s AND i.element = 'identifier' AND i.value = %s
+    AND i.system IS NOT DISTINCT FROM %s AND r.deleted_at IS NULL ORDER BY i.owner_id"""
+
+
+def identified(connection: Connection[Any], resource_type: str, system: str | None, value: str) -> list[UUID]:
+    """Return the live resources of a type that carry an identifier."""
+    return [row[0] for row in connection.execute(IDENTIFIED, (resource_type, value, system)).fetchall()]
+
+
+POINT = """UPDATE reference f SET target_id = %s FROM resource r WHERE r.id = f.owner_id AND f.target_id IS NULL
+    AND f.target_type = %s AND f.target_fhir_id = %s RETURNING r.resource_type, f.path, f.owner_id, f.child_id"""
+
+LinkColumn = Callable[[str, str], tuple[str, str] | None]
+
+
+def point(
+    connection: Connection[Any], resource_type: str, fhir_id: str, target: UUID, link: LinkColumn
+) -> None:
+    """Let the references that waited for a resource point to it; ``link`` tells, for a type and a path, the table and
+    column of the foreign key that follows."""
+    for owner_type, path, owner, child in connection.execute(POINT, (target, resource_type, fhir_id)).fetchall():
+        found = link(owner_type, path)
+        if found is None:
+            continue
+        table, column = found
+        connection.execute(
+            f'UPDATE "{table}" SET "{column}" = %s WHERE id = %s AND "{column}" IS NULL',  # noqa: S608 - our own tables
+            (target, child or owner),
+        )
+        if column == "patient_id":
+            connection.execute("UPDATE coding SET patient_id = %s WHERE owner_id = %s", (target, owner))
+
+
+def row_of(rows: Sequence[Row], **wanted: object) -> Row | None:
+    """Return the first row that has all the values."""
+    return next((row for row in rows if all(row[name] == value for name, value in wanted.items())), None)

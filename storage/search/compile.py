@@ -1,0 +1,169 @@
+"""A query as SQL: its conditions, the statement of a page, the statement that counts.
+
+Values are bound parameters throughout, so that queries of the same shape are compiled once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from storage.model.people import AppUser
+from storage.model.resource import ResourceVersion
+from storage.model.shared import Reference
+from storage.search import date, quantity, reference, string, token, uri
+from storage.search.present import present, where
+from storage.search.query import (
+    Chained,
+    Coded,
+    Composed,
+    Condition,
+    Flag,
+    Linked,
+    Measured,
+    Query,
+    Ref,
+    Refers,
+    Span,
+    Target,
+    Words,
+    Written,
+)
+from storage.search.scope import ONE, Scope, Test, found, one_of
+from storage.search.sort import after, order, sort_keys
+
+if TYPE_CHECKING:
+    from storage.search.page import Cursor
+
+_KINDS: dict[type[Target], Callable[[Any, Any, Any], Test]] = {
+    Coded: token.coded,
+    Flag: token.flag,
+    Composed: token.composed,
+    Words: string.words,
+    Span: date.span,
+    Refers: reference.refers,
+    Linked: reference.linked,
+    Measured: quantity.measured,
+    Written: uri.written,
+}
+
+
+def condition(scope: Scope, asked: Condition | Chained) -> Test:
+    """Return a condition on the resources of a scope."""
+    if isinstance(asked, Chained):
+        return _chained(scope, asked)
+    if asked.missing is not None:
+        tests = [_present(scope, target, absent=asked.missing) for target in asked.targets]
+        return sa.and_(*tests) if asked.missing else sa.or_(*tests)
+    tests = [_matches(scope, target, asked) for target in asked.targets]
+    return sa.and_(*tests) if asked.negated else sa.or_(*tests)
+
+
+def _matches(scope: Scope, target: Target, asked: Condition) -> Test:
+    kind = _KINDS[type(target)]
+    return found(
+        scope, target.place, lambda columns: kind(target, asked.values, columns), absent=asked.negated
+    )
+
+
+def _present(scope: Scope, target: Target, *, absent: bool) -> Test:
+    return found(scope, where(target), lambda columns: present(target, columns), absent=absent)
+
+
+def _chained(scope: Scope, asked: Chained) -> Test:
+    link = Reference.table.alias()
+    other = Scope(asked.resource_type, asked.table)
+    test = condition(other, asked.condition)
+    here, there = link.c.owner_id, link.c.target_id
+    if asked.backward:
+        here, there = there, here
+    source = link.join(other.resource, other.resource.c.id == there)
+    if other.joined:
+        source = source.join(other.typed, other.typed.c.id == other.resource.c.id)
+    inner = (
+        sa.select(ONE)
+        .select_from(source)
+        .where(here == scope.resource.c.id, one_of(link.c.path, asked.paths), other.live(), test)
+    )
+    return sa.exists(inner.correlate_except(link, other.resource, other.typed))
+
+
+def _tests(scope: Scope, query: Query) -> list[Test]:
+    for asked in query.conditions:
+        if isinstance(asked, Condition) and isinstance(asked.targets[0], Linked):
+            ids = [value.resource_id for value in asked.values if isinstance(value, Ref)]
+            scope.known[asked.targets[0].column] = [found for found in ids if found is not None]
+    return [scope.live(), *(condition(scope, asked) for asked in query.conditions)]
+
+
+def page_statement(query: Query, cursor: Cursor | None) -> sa.Select[*tuple[Any, ...]]:
+    """Return the statement of one page: one row more than the page holds tells whether another page follows.
+
+    Its columns are those of ``Stored``, then the values of the sort keys. Versions are fetched for the rows
+    of the page alone.
+    """
+    scope = Scope(query.resource_type, query.table)
+    conditions = _tests(scope, query)
+    keys = sort_keys(scope, query.sort)
+    backward = cursor is not None and cursor.backward
+    if cursor is not None:
+        conditions.append(after(keys, scope.resource.c.id, cursor))
+    head = scope.resource.c
+    page = (
+        sa.select(
+            head.id,
+            head.resource_type,
+            head.fhir_id,
+            head.version,
+            *(key.expression.label(key.label) for key in keys),
+        )
+        .select_from(scope.rows())
+        .where(*conditions)
+        .order_by(*order(keys, {key.label: key.expression for key in keys}, head.id, backward=backward))
+        .limit(query.count + 1)
+        .subquery()
+    )
+    listed = {key.label: page.c[key.label] for key in keys}
+    version = ResourceVersion.table.alias()
+    return (
+        sa.select(*stored_columns(page.c, version.c), *listed.values())
+        .select_from(page.join(version, joined_version(page.c, version.c)))
+        .order_by(*order(keys, listed, page.c.id, backward=backward))
+    )
+
+
+def stored_columns(head: Any, version: Any) -> list[sa.ColumnElement[Any]]:
+    """Return the columns of a ``Stored``, in its order."""
+    user = AppUser.table.alias()
+    actor = sa.select(user.c.username).where(user.c.id == version.actor_id).correlate_except(user)
+    first = [
+        head.id,
+        head.resource_type,
+        head.fhir_id,
+        version.version,
+        version.at,
+        version.op,
+        version.origin,
+    ]
+    return [*first, actor.scalar_subquery(), version.message_id, version.content]
+
+
+def joined_version(head: Any, version: Any) -> Test:
+    """Return that a version is the current one of a resource."""
+    return sa.and_(version.resource_id == head.id, version.version == head.version)
+
+
+def count_statement(query: Query) -> sa.Select[Any]:
+    """Return the statement that counts all that a query finds."""
+    scope = Scope(query.resource_type, query.table)
+    conditions = _tests(scope, query)
+    return sa.select(sa.func.count()).select_from(scope.rows()).where(*conditions)
+
+
+def find_statement(query: Query) -> sa.Select[Any]:
+    """Return the statement of all that a query finds, unordered: what the planner is asked to estimate."""
+    scope = Scope(query.resource_type, query.table)
+    conditions = _tests(scope, query)
+    return sa.select(scope.resource.c.id).select_from(scope.rows()).where(*conditions)

@@ -1,0 +1,56 @@
+"""Search by number and by quantity. A stored comparator makes a value open to one side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from storage.search.query import Measured, Number, Prefix
+from storage.search.scope import Columns, Test
+
+_PLAIN: dict[Prefix, Callable[[Any, Number], Test]] = {
+    "eq": lambda value, asked: sa.and_(value >= asked.low, value < asked.high),
+    "ne": lambda value, asked: sa.or_(value < asked.low, value >= asked.high),
+    "gt": lambda value, asked: value > asked.exact,
+    "lt": lambda value, asked: value < asked.exact,
+    "ge": lambda value, asked: value >= asked.exact,
+    "le": lambda value, asked: value <= asked.exact,
+    "sa": lambda value, asked: value > asked.exact,
+    "eb": lambda value, asked: value < asked.exact,
+    "ap": lambda value, asked: sa.and_(value >= asked.low, value < asked.high),
+}
+_UP, _DOWN = (">", ">="), ("<", "<=")
+
+
+def measured(target: Measured, values: Sequence[Number], columns: Columns) -> Test:
+    """Return that the stored number, in the unit where one is asked for, lies to a value as its prefix
+    asks.
+    """
+    return sa.or_(*(sa.and_(_lies(target, v, columns), *_unit(target, v, columns)) for v in values))
+
+
+def _lies(target: Measured, asked: Number, columns: Columns) -> Test:
+    test = _PLAIN[asked.prefix](columns[target.value], asked)
+    if target.comparator is None:
+        return test
+    comparator = columns[target.comparator]
+    if asked.prefix in ("gt", "ge"):
+        return sa.or_(test, comparator.in_(_UP))
+    if asked.prefix in ("lt", "le"):
+        return sa.or_(test, comparator.in_(_DOWN))
+    if asked.prefix == "ne":
+        return sa.or_(test, comparator.is_not(None))
+    allowed = {"sa": _UP, "eb": _DOWN}.get(asked.prefix)
+    exact = comparator.is_(None)
+    return sa.and_(test, exact if allowed is None else sa.or_(exact, comparator.in_(allowed)))
+
+
+def _unit(target: Measured, asked: Number, columns: Columns) -> list[Test]:
+    if target.code is None or asked.code is None:
+        return []
+    code, unit = columns[target.code], columns[target.unit]
+    if not asked.system:
+        return [sa.or_(code == asked.code, unit == asked.code)]
+    return [columns[target.system] == asked.system, code == asked.code]

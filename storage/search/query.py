@@ -1,0 +1,283 @@
+"""A search as typed objects: where to look, for which values, in which order, what to bring along.
+
+A condition looks at *targets*: a place (rows of one table that belong to the resource) and the columns there
+that its kind of search compares. Whoever reads a caller's words into these objects has checked them; here
+nothing is text any more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from storage.model.columns import Table
+
+Prefix = Literal["eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Rows of a table: the resource's own row, its typed row, a detail, or rows that hang on it.
+
+    ``elements`` are wanted values of the table's element column, ``guards`` columns and the value that each
+    must have (None: NULL).
+    """
+
+    table: type[Table]
+    elements: tuple[str, ...] = ()
+    guards: tuple[tuple[str, Any], ...] = ()
+
+
+# --- targets: a place and its columns, one class for each kind of search ---
+
+
+@dataclass(frozen=True)
+class Coded:
+    """Codes, perhaps of a system. ``whole`` is where to look whether there is any; ``kind`` the element of
+    the codings that tell the type of a row.
+    """
+
+    place: Place
+    code: str
+    system: str | None = None
+    whole: Place | None = None
+    kind: str | None = None
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A boolean. With ``also`` it is derived: true where the column is, or where another is there; else
+    false.
+    """
+
+    place: Place
+    column: str
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A code that several columns tell together: for each code the columns and the values that they may
+    have.
+    """
+
+    place: Place
+    cases: tuple[tuple[str, tuple[tuple[str, tuple[Any, ...]], ...]], ...]
+
+
+@dataclass(frozen=True)
+class Words:
+    """Text: as written, folded, and by its sound."""
+
+    place: Place
+    value: str
+    norm: str
+    phon: str | None = None
+
+
+@dataclass(frozen=True)
+class Span:
+    """Time: a half-open range in two columns, or an instant in one."""
+
+    place: Place
+    low: str
+    high: str | None = None
+
+
+@dataclass(frozen=True)
+class Refers:
+    """References. ``link`` is the column of the typed row that holds the id of the target if that is in the
+    table ``link_table``, ``only`` the one type of target that counts.
+    """
+
+    place: Place
+    link: str | None = None
+    link_table: type[Table] | None = None
+    only: str | None = None
+
+
+@dataclass(frozen=True)
+class Linked:
+    """A foreign key of the typed row; what a search of references becomes where the ids are known."""
+
+    place: Place
+    column: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A number, perhaps with comparator, unit, system of units and code of the unit."""
+
+    place: Place
+    value: str
+    comparator: str | None = None
+    unit: str | None = None
+    system: str | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True)
+class Written:
+    """A URI; ``versioned`` ones may be written with ``|version`` at their end, ``norm`` holds their
+    beginning.
+    """
+
+    place: Place
+    column: str
+    versioned: bool = False
+    norm: str | None = None
+
+
+Target = Coded | Flag | Composed | Words | Span | Refers | Linked | Measured | Written
+
+
+# --- values ---
+
+
+@dataclass(frozen=True)
+class Token:
+    """A code and its system. None: any; a system of "": none."""
+
+    system: str | None
+    code: str | None
+
+
+@dataclass(frozen=True)
+class OfType:
+    """A value whose row has a type."""
+
+    system: str
+    code: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Word:
+    """A text as asked, and folded in the same way as what is stored."""
+
+    text: str
+    norm: str
+    how: Literal["starts", "exact", "contains", "sounds"] = "starts"
+    phon: str | None = None
+
+
+@dataclass(frozen=True)
+class When:
+    """A range of time, half-open."""
+
+    prefix: Prefix
+    low: datetime
+    high: datetime
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number, the half-open range that its precision stands for, and its unit: ``code`` alone may be a
+    unit.
+    """
+
+    prefix: Prefix
+    exact: Decimal
+    low: Decimal
+    high: Decimal
+    system: str | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A reference: to a resource here (perhaps of unknown type), as it is written, or by an identifier."""
+
+    resource_type: str | None = None
+    fhir_id: str | None = None
+    literal: str | None = None
+    identifier: Token | None = None
+    resource_id: UUID | None = None
+
+
+@dataclass(frozen=True)
+class Uri:
+    """A URI; ``below`` it are those that begin with it; ``texts`` are equal alternatives."""
+
+    texts: tuple[str, ...]
+    below: bool = False
+
+
+SearchValue = Token | OfType | Word | When | Number | Ref | Uri
+
+
+# --- the query ---
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Any of the values at any of the targets. ``negated``: none of them; ``missing`` looks at presence
+    alone.
+    """
+
+    name: str
+    targets: tuple[Target, ...]
+    values: tuple[SearchValue, ...] = ()
+    negated: bool = False
+    missing: bool | None = None
+
+
+@dataclass(frozen=True)
+class Chained:
+    """What the condition asks holds for a resource at the other end of references.
+
+    Forward: the target of a reference at ``paths``, of type ``resource_type``. ``backward``: a resource of
+    that type whose reference at ``paths`` points here.
+    """
+
+    name: str
+    paths: tuple[str, ...]
+    resource_type: str
+    table: type[Table]
+    condition: Condition | Chained
+    backward: bool = False
+
+
+@dataclass(frozen=True)
+class Sort:
+    """One key of the order."""
+
+    name: str
+    target: Target
+    descending: bool = False
+
+
+@dataclass(frozen=True)
+class Include:
+    """Resources to bring along: the targets of references (``paths`` empty: all) of resources of type
+    ``source``, or, ``reverse``, resources of that type whose references point to what was found.
+    ``iterate``: also from those that were brought along.
+    """
+
+    source: str
+    paths: tuple[str, ...] = ()
+    target: str | None = None
+    reverse: bool = False
+    iterate: bool = False
+
+
+@dataclass(frozen=True)
+class Query:
+    """A search for resources of one type, whose typed rows are in ``table``.
+
+    ``count`` is the size of a page (0: only the total). ``total``: how many in all, ``none`` tells it only
+    where it is known anyway.
+    """
+
+    resource_type: str
+    table: type[Table]
+    conditions: tuple[Condition | Chained, ...] = ()
+    sort: tuple[Sort, ...] = ()
+    count: int = 50
+    cursor: str | None = None
+    total: Literal["none", "accurate", "estimate"] = "none"
+    includes: tuple[Include, ...] = field(default=())

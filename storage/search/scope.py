@@ -1,0 +1,96 @@
+"""The resource that a condition speaks about, and the one way from there to the rows that belong to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from storage.model.resource import Resource
+
+if TYPE_CHECKING:
+    from storage.model.columns import Table
+    from storage.search.query import Place
+
+Columns = Any
+"""The columns of one source of rows, by name."""
+
+Test = sa.ColumnElement[bool]
+ONE = sa.literal_column("1", sa.Integer)
+Predicate = Callable[[Columns], Test]
+
+
+class Scope:
+    """Rows of ``resource`` of one type, and their typed rows, which are joined only if something looks at
+    them.
+
+    ``known`` are columns of the typed row that are known to have one of a few ids; rows that carry a copy
+    of such a column are found faster by it.
+    """
+
+    def __init__(self, resource_type: str, table: type[Table]) -> None:
+        self.resource = Resource.table.alias()
+        self.resource_type = resource_type
+        self.typed = table.table.alias()
+        self.typed_name = table.table.name
+        self.joined = False
+        self.known: dict[str, Sequence[UUID]] = {}
+
+    def own(self, table: type[Table]) -> sa.FromClause | None:
+        """Return the resource's own row or typed row if ``table`` is the table of one of them."""
+        if table is Resource:
+            return self.resource
+        if table.table.name == self.typed_name:
+            self.joined = True
+            return self.typed
+        return None
+
+    def rows(self) -> sa.FromClause:
+        """Return what to select from; to be asked when all conditions are made."""
+        if not self.joined:
+            return self.resource
+        return self.resource.join(self.typed, self.typed.c.id == self.resource.c.id)
+
+    def live(self) -> Test:
+        """Return the condition that the resource is of the type and not deleted."""
+        return sa.and_(
+            self.resource.c.resource_type == self.resource_type, self.resource.c.deleted_at.is_(None)
+        )
+
+
+def guarded(columns: Columns, place: Place) -> list[Test]:
+    """Return the conditions of a place itself: its elements and guards."""
+    made: list[Test] = []
+    if place.elements and place.table.element_column:
+        made.append(one_of(columns[place.table.element_column], place.elements))
+    for name, value in place.guards:
+        made.append(columns[name].is_(None) if value is None else columns[name] == value)
+    return made
+
+
+def one_of(column: Any, values: Sequence[Any]) -> Test:
+    """Return that a column has one of the values."""
+    return column == values[0] if len(values) == 1 else column.in_(values)
+
+
+def hanging(scope: Scope, place: Place) -> tuple[sa.FromClause, list[Test]]:
+    """Return the rows of a place outside the typed row, and what ties them to the resource."""
+    source = place.table.table.alias()
+    key = source.c["owner_id"] if "owner_id" in source.c else source.c["id"]
+    tied: list[Test] = [key == scope.resource.c.id, *guarded(source.c, place)]
+    tied += [one_of(source.c[name], ids) for name, ids in scope.known.items() if name in source.c]
+    return source, tied
+
+
+def found(scope: Scope, place: Place, predicate: Predicate, *, absent: bool = False) -> Test:
+    """Return that a row of a place fits the predicate, or, ``absent``, that none does."""
+    own = scope.own(place.table)
+    if own is not None:
+        held = sa.and_(predicate(own.c), *guarded(own.c, place))
+        return held.is_not(sa.true()) if absent else held
+    source, tied = hanging(scope, place)
+    inner = sa.select(ONE).select_from(source).where(*tied, predicate(source.c))
+    made = sa.exists(inner.correlate_except(source))
+    return ~made if absent else made

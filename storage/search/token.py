@@ -1,0 +1,74 @@
+"""Search by code, by flag, and by a code that several columns tell together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from storage.model.shared import Coding, Concept
+from storage.search.query import Coded, Composed, Flag, OfType, Token
+from storage.search.scope import ONE, Columns, Test, one_of
+
+
+def coded(target: Coded, values: Sequence[Token | OfType], columns: Columns) -> Test:
+    """Return that the code, and its system where one is asked for, is among the values."""
+    bare = sorted(
+        {v.code for v in values if isinstance(v, Token) and v.system is None and v.code is not None}
+    )
+    tests: list[Test] = [one_of(columns[target.code], bare)] if bare else []
+    for value in values:
+        if isinstance(value, OfType):
+            tests.append(_of_type(target, value, columns))
+        elif value.system is not None:
+            tests.append(_in_system(target, value, columns))
+    return sa.or_(*tests)
+
+
+def _in_system(target: Coded, value: Token, columns: Columns) -> Test:
+    system = sa.null() if target.system is None else columns[target.system]
+    tests: list[Test] = [system == value.system if value.system else system.is_(None)]
+    tests.append(
+        columns[target.code].is_not(None) if value.code is None else columns[target.code] == value.code
+    )
+    return sa.and_(*tests)
+
+
+def _of_type(target: Coded, value: OfType, columns: Columns) -> Test:
+    concept, coding = Concept.table.alias(), Coding.table.alias()
+    typed = (
+        sa.select(ONE)
+        .select_from(concept.join(coding, coding.c.concept_id == concept.c.id))
+        .where(concept.c.child_id == columns["id"], concept.c.element == target.kind)
+        .where(coding.c.code == value.code, coding.c.system == value.system)
+    )
+    return sa.and_(columns[target.code] == value.value, sa.exists(typed.correlate_except(concept, coding)))
+
+
+def flag(target: Flag, values: Sequence[Token], columns: Columns) -> Test:
+    """Return that the flag is as asked: a value's code is ``true`` or ``false``."""
+    wanted = {value.code for value in values}
+    column = columns[target.column]
+    if not target.also:
+        return one_of(column, [code == "true" for code in sorted(str(code) for code in wanted)])
+    if len(wanted) > 1:
+        return sa.true()
+    held = sa.or_(column, *(columns[name].is_not(None) for name in target.also))
+    return held.is_(sa.true()) if "true" in wanted else held.is_not(sa.true())
+
+
+def flag_present(target: Flag, columns: Columns) -> Test:
+    """Return that there is anything that the flag is told by."""
+    return sa.or_(*(columns[name].is_not(None) for name in (target.column, *target.also)))
+
+
+def composed(target: Composed, values: Sequence[Token], columns: Columns) -> Test:
+    """Return that the columns tell one of the codes; a code that they cannot tell is never found."""
+    wanted = {value.code for value in values}
+    cases = [_case(columns, case) for code, case in target.cases if code in wanted]
+    return sa.or_(*cases) if cases else sa.false()
+
+
+def _case(columns: Columns, case: tuple[tuple[str, tuple[Any, ...]], ...]) -> Test:
+    return sa.and_(*(one_of(columns[name], allowed) for name, allowed in case))

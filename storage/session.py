@@ -1,0 +1,159 @@
+"""Connections to PostgreSQL: the pool, plain reads, and the transaction that one unit of work runs in."""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import msgspec
+import psycopg
+import sqlalchemy as sa
+from psycopg.types.json import set_json_dumps
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.pool import PoolProxiedConnection
+
+T = TypeVar("T")
+Raw = psycopg.Connection[tuple[Any, ...]]
+
+STATEMENT_TIMEOUT = "60s"
+LOCK_TIMEOUT = "15s"
+IDLE_TIMEOUT = "60s"
+_DRIVER = "postgresql+psycopg"
+# Serialization failure and deadlock: the same work may succeed if it is done again from its start.
+_TRY_AGAIN = frozenset({"40001", "40P01"})
+_PAUSE_SECONDS = 0.005
+
+loads = msgspec.json.Decoder(float_hook=Decimal).decode
+dumps = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def normalise_url(url: str) -> str:
+    """``url`` for SQLAlchemy with psycopg; takes postgres://, postgresql:// and postgresql+psycopg://.
+
+    Raises ValueError for any other scheme.
+    """
+    scheme, mark, rest = url.partition("://")
+    if not mark or scheme not in ("postgres", "postgresql", _DRIVER):
+        raise ValueError("the database URL must begin with postgresql://")
+    return f"{_DRIVER}://{rest}"
+
+
+def driver_url(url: str) -> str:
+    """``url`` as psycopg and PostgreSQL's own programs take it; raises ValueError as ``normalise_url``."""
+    return normalise_url(url).replace(_DRIVER, "postgresql", 1)
+
+
+class Session:
+    """One transaction on one connection, reached two ways: ``raw`` (psycopg) and ``sql`` (SQLAlchemy)."""
+
+    def __init__(self, engine: sa.Engine, pooled: PoolProxiedConnection, raw: Raw) -> None:
+        self.raw = raw
+        self._engine = engine
+        self._pooled = pooled
+        self._sql: sa.Connection | None = None
+
+    @property
+    def sql(self) -> sa.Connection:
+        """A SQLAlchemy connection on the same driver connection; do not commit, roll back or close it."""
+        if self._sql is None:
+            self._sql = sa.Connection(self._engine, connection=self._pooled)
+        return self._sql
+
+
+class Store:
+    """A pool of connections to one database. Threads may share it; processes may not."""
+
+    def __init__(self, url: str, pool_size: int = 10, *, wait_seconds: float = 30.0) -> None:
+        """Open nothing yet; at most ``pool_size`` connections, and ``wait_seconds`` of waiting for one."""
+        self.engine = sa.create_engine(
+            normalise_url(url),
+            isolation_level="AUTOCOMMIT",
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=wait_seconds,
+            pool_use_lifo=True,
+            json_serializer=dumps,
+            json_deserializer=loads,
+            connect_args={"application_name": "suture"},
+        )
+        event.listen(self.engine, "connect", _configure)
+        event.listen(self.engine, "checkout", _refuse_dead)
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _pooled(self) -> Generator[tuple[PoolProxiedConnection, Raw]]:
+        pooled = self.engine.raw_connection()
+        raw: Any = pooled.driver_connection
+        try:
+            yield pooled, raw
+        finally:
+            if raw.closed:
+                pooled.invalidate()
+            else:
+                pooled.close()
+
+    @contextmanager
+    def connection(self) -> Generator[Raw]:
+        """A psycopg connection in autocommit, for reads."""
+        with self._pooled() as (_, raw):
+            yield raw
+
+    @contextmanager
+    def sql(self) -> Generator[sa.Connection]:
+        """A SQLAlchemy connection in autocommit, for statements that its cache has compiled."""
+        with self._pooled() as (pooled, _):
+            yield sa.Connection(self.engine, connection=pooled)
+
+    @contextmanager
+    def transaction(self) -> Generator[Session]:
+        """A transaction: committed at the end of the block, rolled back if it raises."""
+        with self._pooled() as (pooled, raw), raw.transaction():
+            yield Session(self.engine, pooled, raw)
+
+    def run(self, work: Callable[[Session], T], attempts: int = 5) -> T:
+        """The result of ``work`` in a transaction, done again from its start after a deadlock or conflict.
+
+        ``work`` may run up to ``attempts`` times; any other error, and that of the last attempt, is raised.
+        """
+        for attempt in range(attempts - 1):
+            try:
+                with self.transaction() as session:
+                    return work(session)
+            except (psycopg.Error, DBAPIError) as error:
+                if sqlstate(error) not in _TRY_AGAIN:
+                    raise
+            # Whoever won the conflict gets time to finish.
+            time.sleep(_PAUSE_SECONDS * 2**attempt)
+        with self.transaction() as session:
+            return work(session)
+
+
+def sqlstate(error: psycopg.Error | DBAPIError) -> str | None:
+    """The five-character SQLSTATE of an error, whichever of the two ways the statement went."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return cause.sqlstate if isinstance(cause, psycopg.Error) else None
+
+
+def _configure(raw: Raw, _record: object) -> None:
+    set_json_dumps(dumps, raw)
+    raw.execute(
+        "SELECT set_config('TimeZone', 'UTC', false), set_config('statement_timeout', %s, false), "
+        "set_config('lock_timeout', %s, false), set_config('idle_in_transaction_session_timeout', %s, false)",
+        [STATEMENT_TIMEOUT, LOCK_TIMEOUT, IDLE_TIMEOUT],
+    )
+
+
+def _refuse_dead(raw: Raw, _record: object, _pooled: object) -> None:
+    # An idle connection has nothing to say. If there is something to read, the server has said goodbye.
+    watch = select.poll()
+    watch.register(raw.fileno(), select.POLLIN)
+    if watch.poll(0):
+        raise DisconnectionError

@@ -1,0 +1,70 @@
+"""Stored versions: what a reader gets, without rebuilding anything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from psycopg import Connection
+
+
+class Stored(NamedTuple):
+    """One version of one resource; ``content`` is the bytes of the resource, None for a deletion."""
+
+    resource_id: UUID
+    resource_type: str
+    fhir_id: str
+    version: int
+    last_updated: datetime
+    op: str
+    origin: str
+    actor: str | None
+    message_id: UUID | None
+    content: bytes | None
+
+
+_COLUMNS = """r.id, r.resource_type, r.fhir_id, v.version, v.at, v.op, v.origin,
+    (SELECT username FROM app_user u WHERE u.id = v.actor_id), v.message_id, v.content"""
+
+CURRENT = f"""SELECT {_COLUMNS} FROM resource r
+    JOIN resource_version v ON v.resource_id = r.id AND v.version = r.version
+    WHERE r.resource_type = %s AND r.fhir_id = %s"""
+VERSION = f"""SELECT {_COLUMNS} FROM resource r JOIN resource_version v ON v.resource_id = r.id
+    WHERE r.resource_type = %s AND r.fhir_id = %s AND v.version = %s"""
+HISTORY = f"""SELECT {_COLUMNS} FROM resource r JOIN resource_version v ON v.resource_id = r.id
+    WHERE r.resource_type = %s AND r.fhir_id = %s AND (%s::int IS NULL OR v.version < %s)
+    ORDER BY v.version DESC LIMIT %s"""
+COUNT = """SELECT count(*) FROM resource r JOIN resource_version v ON v.resource_id = r.id
+    WHERE r.resource_type = %s AND r.fhir_id = %s"""
+
+
+def _fetch(connection: Connection[Any], statement: str, values: tuple[object, ...]) -> list[Stored]:
+    # Bytes come back as bytes only in binary results; the text form of bytea would be decoded twice as slowly.
+    rows = connection.execute(statement, values, binary=True).fetchall()
+    return [Stored(*row) for row in rows]
+
+
+def current(connection: Connection[Any], resource_type: str, fhir_id: str) -> Stored | None:
+    """Return the newest version (which may be a deletion), None where there never was one."""
+    return next(iter(_fetch(connection, CURRENT, (resource_type, fhir_id))), None)
+
+
+def version(connection: Connection[Any], resource_type: str, fhir_id: str, number: int) -> Stored | None:
+    """Return one version, None where there is none."""
+    return next(iter(_fetch(connection, VERSION, (resource_type, fhir_id, number))), None)
+
+
+def history(
+    connection: Connection[Any], resource_type: str, fhir_id: str, count: int, before: int | None = None
+) -> list[Stored]:
+    """Return up to ``count`` versions, newest first, older than the version ``before``."""
+    return _fetch(connection, HISTORY, (resource_type, fhir_id, before, before, count))
+
+
+def count(connection: Connection[Any], resource_type: str, fhir_id: str) -> int:
+    """Return how many versions a resource has."""
+    row = connection.execute(COUNT, (resource_type, fhir_id)).fetchone()
+    return row[0] if row else 0

@@ -1,0 +1,210 @@
+"""Writes the rows of one unit of work, in few round trips: all statements of a unit travel in one pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import UUID
+
+import sqlalchemy as sa
+from psycopg.types.json import Json
+from sqlalchemy.dialects import postgresql
+
+from storage.errors import Stale
+from storage.model.columns import METADATA, Row, Table
+from storage.model.resource import Resource, ResourceVersion
+from storage.model.shared import Coding, Identifier, SearchString
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from psycopg import Connection, Cursor
+
+    from storage.record import Record
+
+Op = Literal["create", "update", "patch", "delete"]
+
+_QUOTE = postgresql.dialect().identifier_preparer.quote  # type: ignore[no-untyped-call]
+
+
+@dataclass(frozen=True)
+class Author:
+    """Who wrote a unit of work, through which door, by which message, and when."""
+
+    origin: str
+    actor_id: UUID
+    at: datetime
+    message_id: UUID | None = None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What stands in the database of a resource before a change: its child tables and its details."""
+
+    children: frozenset[str]
+    details: frozenset[str]
+
+    @classmethod
+    def of(cls, record: Record) -> Standing:
+        """Note what a record, as it was loaded, has."""
+        return cls(frozenset(key[0] for key in record.children), frozenset(record.details))
+
+
+@dataclass
+class Change:
+    """One resource to be written: its rows, what stands there before (None for a new one), its rendered bytes."""
+
+    record: Record
+    before: Standing | None
+    op: Op
+    content: bytes | None
+
+
+@dataclass
+class Writer:
+    """Writes changes and plain rows of one transaction, on one connection; ``unique_systems`` are the identifier
+    systems that are declared unique."""
+
+    connection: Connection[Any]
+    unique_systems: frozenset[str]
+    plain: list[tuple[type[Table], Row]] = field(default_factory=list[tuple[type[Table], Row]])
+
+    def add(self, table: type[Table], row: Row) -> None:
+        """Add a row of a table that belongs to no resource (an event, a link); written with the next flush."""
+        self.plain.append((table, row))
+
+    def write(self, changes: Sequence[Change], author: Author) -> None:
+        """Write all changes and added rows in one round trip.
+
+        Raises Stale where a row is no longer at the version that its change began from, and psycopg's errors for
+        what the constraints refuse (``storage.errors.from_driver`` tells which).
+        """
+        for change in changes:
+            self._complete(change.record)
+        guarded: list[tuple[Change, Cursor[Any]]] = []
+        with self.connection.pipeline():
+            for change in changes:
+                guarded += self._write_heads(change, author)
+            for change in changes:
+                self._write_children(change)
+            for table, row in self.plain:
+                self.connection.execute(insertion(table.table.name), values(table.table.name, row))
+        self.plain.clear()
+        for change, cursor in guarded:
+            if cursor.rowcount != 1:
+                resource = change.record.resource
+                raise Stale(resource["resource_type"], resource["fhir_id"], resource["version"] - 1, None)
+
+    def _complete(self, record: Record) -> None:
+        """Set the copies that rows carry for search: an identifier's type and uniqueness, a coding's patient."""
+        for row in record.all_rows(Identifier):
+            row["resource_type"] = record.resource["resource_type"]
+            row["is_unique"] = row["system"] in self.unique_systems and row["element"] == "identifier"
+        patient = record.main.get("patient_id")
+        for row in record.all_rows(Coding):
+            row["patient_id"] = patient
+
+    def _write_heads(self, change: Change, author: Author) -> list[tuple[Change, Cursor[Any]]]:
+        """Write the row of ``resource``, the typed row, the details and the version."""
+        record, before = change.record, change.before
+        run = self.connection.execute
+        guarded: list[tuple[Change, Cursor[Any]]] = []
+        if before is None:
+            run(insertion("resource"), values("resource", record.resource))
+            run(insertion(record.table.table.name), values(record.table.table.name, record.main))
+        else:
+            cursor = run(update("resource", guarded=True), (*values("resource", record.resource), record.resource["id"], record.resource["version"] - 1))
+            guarded.append((change, cursor))
+            run(update(record.table.table.name), (*values(record.table.table.name, record.main), record.main["id"]))
+        self._write_details(record, before.details if before else frozenset())
+        run(insertion("resource_version"), values("resource_version", version_row(change, author)))
+        return guarded
+
+    def _write_details(self, record: Record, before: frozenset[str]) -> None:
+        run = self.connection.execute
+        for name in before - record.details.keys():
+            run(f"DELETE FROM {_QUOTE(name)} WHERE id = %s", (record.resource["id"],))
+        for name, row in record.details.items():
+            if name in before:
+                run(update(name), (*values(name, row), row["id"]))
+            else:
+                run(insertion(name), values(name, row))
+
+    def _write_children(self, change: Change) -> None:
+        """Replace the child rows: a row of an array has no identity of its own, so old ones go and new ones come."""
+        if change.op == "delete":
+            return
+        run = self.connection.execute
+        if change.before is not None:
+            owner = (change.record.resource["id"],)
+            run(f"DELETE FROM {_QUOTE(SearchString.table.name)} WHERE owner_id = %s", owner)
+            for name in reversed(in_order(change.before.children)):
+                run(f"DELETE FROM {_QUOTE(name)} WHERE owner_id = %s", owner)
+        by_table: dict[str, list[Row]] = {}
+        for key, rows in change.record.children.items():
+            by_table.setdefault(key[0], []).extend(rows)
+        for name in in_order(by_table.keys()):
+            statement = insertion(name)
+            for row in by_table[name]:
+                run(statement, values(name, row))
+
+
+def version_row(change: Change, author: Author) -> Row:
+    """Make the row of ``resource_version`` of a change."""
+    row = ResourceVersion.blank()
+    row.update(
+        resource_id=change.record.resource["id"],
+        version=change.record.resource["version"],
+        op=change.op,
+        at=change.record.resource["last_updated"],
+        origin=author.origin,
+        actor_id=author.actor_id,
+        message_id=author.message_id,
+        content=change.content,
+    )
+    return row
+
+
+@cache
+def _rank() -> dict[str, int]:
+    return {table.name: place for place, table in enumerate(METADATA.sorted_tables)}
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Sort table names so that a table comes after those that its foreign keys point to."""
+    return sorted(names, key=_rank().__getitem__)
+
+
+@cache
+def _columns(name: str) -> tuple[tuple[str, bool], ...]:
+    """Name each column of a table and tell whether it holds json."""
+    return tuple((column.name, isinstance(column.type, sa.JSON)) for column in METADATA.tables[name].columns)
+
+
+def values(name: str, row: Row) -> tuple[Any, ...]:
+    """Return a row's values in the order of the table's columns, ready for the driver."""
+    return tuple(
+        Json(row[column]) if is_json and row[column] is not None else row[column]
+        for column, is_json in _columns(name)
+    )
+
+
+@cache
+def insertion(name: str) -> str:
+    """Return the INSERT of one whole row."""
+    listed = ", ".join(_QUOTE(column) for column, _ in _columns(name))
+    marks = ", ".join(["%s"] * len(_columns(name)))
+    return f"INSERT INTO {_QUOTE(name)} ({listed}) VALUES ({marks})"  # noqa: S608 - names of our own tables
+
+
+@cache
+def update(name: str, *, guarded: bool = False) -> str:
+    """Return the UPDATE of one whole row by its id; a guarded one only at the version that it names."""
+    listed = ", ".join(f"{_QUOTE(column)} = %s" for column, _ in _columns(name))
+    guard = " AND version = %s" if guarded else ""
+    return f"UPDATE {_QUOTE(name)} SET {listed} WHERE id = %s{guard}"  # noqa: S608 - names of our own tables
+
+
+__all__ = ["Author", "Change", "Op", "Resource", "Writer", "in_order", "insertion", "update", "values", "version_row"]
