@@ -73,7 +73,7 @@ def create_app(
         exception_handlers={Exception: answer_problem},
         request_max_body_size=settings.max_body_bytes,
         openapi_config=None,
-        plugins=[health.metrics()],
+        middleware=[health.metrics()],
         logging_config=None,
         debug=False,
     )

@@ -14,13 +14,14 @@ from typing import Any
 from uuid import UUID
 
 from gateway import errors
-from gateway.rules import RULES
+from gateway.rules import RULES, SETTLED_LAST
 from mappings import convert, resource
 from mappings.element import Mapping
 from mappings.resources import REGISTRY
 from mappings.search import index_strings
 from mappings.shape import links, shape
-from storage import loader
+from storage import dependents, loader
+from storage.errors import Dependents
 from storage.model.columns import Row
 from storage.model.shared import Reference
 from storage.record import Record
@@ -63,6 +64,10 @@ class Unit:
         self.site = site
         self.writer = Writer(session.raw, site.unique_systems)
         self.drafts: dict[UUID, Draft] = {}
+        self.role: str | None = None
+        """The role of who acts, for rules that ask for one; None as long as nobody signs on."""
+        self.override_reason: str | None = None
+        self._walking: set[UUID] = set()
 
     # --- getting records ---------------------------------------------------------------------------------------
 
@@ -111,6 +116,14 @@ class Unit:
         """Return the live records of a type that carry an identifier, locked."""
         return self.load(resource_type, loader.identified(self.session.raw, resource_type, system, value))
 
+    def numbered(self, resource_type: str, value: str) -> list[Record]:
+        """Return the live records of a type that carry an identifier of that value, of whatever system, locked."""
+        return self.load(resource_type, loader.numbered(self.session.raw, resource_type, value))
+
+    def referring(self, resource_type: str, path: str, target: UUID) -> list[Record]:
+        """Return the live records of a type that refer to a resource at a path, locked."""
+        return self.load(resource_type, loader.referring(self.session.raw, resource_type, path, target))
+
     # --- changing them -----------------------------------------------------------------------------------------
 
     def touch(self, record: Record, op: Op = "update") -> None:
@@ -133,8 +146,24 @@ class Unit:
         self.touch(record)
         return record
 
+    def walk(self, record: Record) -> None:
+        """Say that a record was taken forward by a fact: its change is told, not asked for, and so not judged."""
+        self._walking.add(record.resource["id"])
+        self.touch(record)
+
+    def walked(self, draft: Draft) -> bool:
+        """Tell whether a change reports facts: made by a message, or walked."""
+        return self.author.origin == "hl7v2" or draft.record.resource["id"] in self._walking
+
+    def target_of(self, record: Record, path: str) -> UUID | None:
+        """Return the id of the first target of a reference that is here."""
+        return next((row["target_id"] for row in record.rows(Reference, None, path) if row["target_id"]), None)
+
     def delete(self, record: Record) -> None:
-        """Mark a loaded record as deleted."""
+        """Mark a loaded record as deleted. Raises Dependents where live resources still belong to it."""
+        hanging = dependents.count(self.session.raw, record.table.table.name, record.resource["id"])
+        if hanging:
+            raise Dependents(hanging)
         record.resource["deleted_at"] = self.author.at
         self.touch(record, "delete")
 
@@ -145,10 +174,7 @@ class Unit:
 
         Raises Problem (rules), StorageError and psycopg's errors (constraints).
         """
-        work = [draft for draft in self.drafts.values() if draft.changed]
-        self._resolve(draft.record for draft in work)
-        for draft in work:
-            self._settle(draft)
+        work = self._settle_all()
         self._recall([draft for draft in work if draft.standing is not None])
         changes = [change for draft in work if (change := self._change(draft)) is not None]
         if changes or self.writer.plain:
@@ -159,6 +185,22 @@ class Unit:
         return {
             change.record.resource["id"]: stored(change, self.author, self.site.actor) for change in changes
         }
+
+    def _settle_all(self) -> list[Draft]:
+        """Settle every changed draft, those that rules change on the way too; orders last, since others move them."""
+        settled: dict[UUID, Draft] = {}
+        while True:
+            waiting = {
+                key: draft for key, draft in self.drafts.items() if draft.changed and key not in settled
+            }
+            if not waiting:
+                return list(settled.values())
+            first = {key: draft for key, draft in waiting.items() if draft.mapping.type not in SETTLED_LAST}
+            chosen = first or waiting
+            self._resolve(draft.record for draft in chosen.values())
+            for draft in chosen.values():
+                self._settle(draft)
+            settled |= chosen
 
     def _settle(self, draft: Draft) -> None:
         """Apply the rules of the type, then what follows from the rows."""

@@ -89,12 +89,13 @@ def number(value: Value) -> Decimal:
     """Return a JSON number as the database will give it back; raises Unclaimed for what no column should hold."""
     if type(value) is int:
         value = Decimal(value)
-    if type(value) is not Decimal or not value.is_finite() or abs(value.adjusted()) > 200:
+    if not isinstance(value, Decimal) or not value.is_finite() or abs(value.adjusted()) > 200:
         raise Unclaimed
     exponent = value.as_tuple().exponent
     if isinstance(exponent, int) and exponent > 0:
         return value.quantize(Decimal(1)) if value.adjusted() < 28 else Decimal(format(value, "f"))
-    return abs(value) if value.is_zero() else value
+    # A plain Decimal, since the column forgets how the number was spelt; and it knows no negative zero.
+    return abs(value) if value.is_zero() else Decimal(value)
 
 
 class ListCodec(Plain):

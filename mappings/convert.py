@@ -21,12 +21,13 @@ from mappings.element import (
     Refused,
     Rows,
     Unclaimed,
+    V2,
     V2Context,
     Value,
     Woven,
 )
 from mappings.remainder import forget, keep, keep_difference, mentions, restore, same
-from storage.model.columns import Code, Integer, Row
+from storage.model.columns import Code, Group, Integer, Row
 from storage.record import FoundTarget, Record
 
 if TYPE_CHECKING:
@@ -423,7 +424,7 @@ def element(at: At, line: Line) -> Value:
 def carry(mapping: Mapping, old: Record, new: Record, new_id: NewId) -> None:
     """Bring over what the server owns from a record to the one that replaces it, where the latter leaves it out.
 
-    Kept extensions and kept identifiers; raises Refused for an identifier of the server that was altered.
+    Kept extensions, identifiers and columns; raises Refused for an identifier of the server that was altered.
     """
     before, after = top(old, mapping, new_id), top(new, mapping, new_id)
     for line in mapping.extensions.values():
@@ -433,6 +434,17 @@ def carry(mapping: Mapping, old: Record, new: Record, new_id: NewId) -> None:
                 put_extensions(after, mapping, [item])
     if mapping.kept_identifiers:
         _carry_identifiers(mapping, before, after)
+    for group in mapping.kept_columns:
+        _carry_column(group, old, new)
+
+
+def _carry_column(group: Group, old: Record, new: Record) -> None:
+    """Copy columns that no element tells, where both records have the row that they stand in."""
+    before, after = (
+        record.main if group.detail is None else record.details.get(group.detail) for record in (old, new)
+    )
+    if before is not None and after is not None:
+        after.update({name: before[name] for name in group.names})
 
 
 def _carry_identifiers(mapping: Mapping, before: At, after: At) -> None:
@@ -455,23 +467,22 @@ Around = tuple[Part | Extension | Choice, ...]
 
 
 @cache
-def v2_lines(mapping: Mapping, segment: str) -> tuple[tuple[Line, tuple[int, ...], Around], ...]:
-    """Return the lines of a mapping that a segment fills: the line, its fields' numbers, the elements around it."""
-    found: dict[Line, tuple[tuple[int, ...], Around]] = {}
-    for number, line, around in _v2_lines(mapping.lines, segment, ()):
-        found[line] = ((*found.get(line, ((), ()))[0], number), around)
-    return tuple((line, numbers, around) for line, (numbers, around) in found.items())
+def v2_lines(mapping: Mapping, segments: tuple[str, ...]) -> tuple[tuple[Line, tuple[V2, ...], Around], ...]:
+    """Return the lines of a mapping that segments fill: the line, its fields as it lists them, the elements around it."""
+    return tuple(_v2_lines(mapping.lines, segments, ()))
 
 
-def _v2_lines(lines: tuple[Line, ...], segment: str, around: Around) -> Iterator[tuple[int, Line, Around]]:
+def _v2_lines(
+    lines: tuple[Line, ...], segments: tuple[str, ...], around: Around
+) -> Iterator[tuple[Line, tuple[V2, ...], Around]]:
     for line in lines:
-        for field in line.v2:
-            if field.place[0] == segment:
-                yield field.place[1], line, around
+        found = tuple(field for field in line.v2 if field.place[0] in segments)
+        if found:
+            yield line, found, around
         if isinstance(line, (Part, Choice)) or (isinstance(line, Extension) and line.rows is None):
-            yield from _v2_lines(line.lines, segment, (*around, line))
+            yield from _v2_lines(line.lines, segments, (*around, line))
         elif isinstance(line, Extension) and line.rows is not None:
-            yield from _v2_lines((line.rows,), segment, (*around, line))
+            yield from _v2_lines((line.rows,), segments, (*around, line))
 
 
 def descend(at: At, around: Around) -> At:
@@ -484,27 +495,40 @@ def descend(at: At, around: Around) -> At:
     return at
 
 
-def v2_value(line: Line, segment: str, number: int, repetition: Repetition, context: V2Context) -> Value:
-    """Return the FHIR value of one repetition of the field that a line names; raises ValueError where it is malformed."""
-    read = next((field.read for field in line.v2 if field.place == (segment, number)), None)
+def v2_value(line: Line, field: V2, repetition: Repetition, context: V2Context) -> Value:
+    """Return the FHIR value of one repetition of a field of a line; raises ValueError where it is malformed.
+
+    Of a choice the value is ``{key: value}``.
+    """
+    read = field.read
     if read is None and isinstance(line, One):
         read = line.codec.from_v2
     if read is None and isinstance(line, Rows):
         read = line.mapping.v2
     if read is None:
-        raise TypeError(f"nothing reads {segment}-{number} for {line.element}")
+        raise TypeError(f"nothing reads {field.field} for {line.element}")
     return read(repetition, context)
 
 
-def set_from_v2(at: At, line: Line, around: Around, values: list[Value]) -> None:
-    """Set an element from the values of its fields' repetitions: all of them for an array, else the first.
+def whole(line: Line, around: Around) -> Line:
+    """Return the line that is there or not as a whole: the choice that a branch belongs to, else the line itself."""
+    return around[-1] if around and isinstance(around[-1], Choice) else line
+
+
+def set_from_v2(at: At, line: Line, around: Around, value: Value) -> None:
+    """Set an element from what its fields say, whatever stood there: a list for an array.
 
     ``at`` is the place that ``descend`` gave. Raises Refused.
     """
-    choice = around[-1] if around and isinstance(around[-1], Choice) else None
-    clear(at, choice or line)
-    if isinstance(line, Rows):
-        for value in values if line.many else values[:1]:
-            append(at, line, value, f"{at.where}.{line.element}")
+    owner = whole(line, around)
+    clear(at, owner)
+    if isinstance(line, Choice):
+        for key, item in value.items():
+            put(at, line, key, item)
+    elif isinstance(line, Rows) and line.many:
+        for item in value:
+            append(at, line, item, f"{at.where}.{line.element}")
+    elif isinstance(line, Rows) and not isinstance(owner, Choice):
+        append(at, line, value, f"{at.where}.{line.element}")
     else:
-        put(at, choice or line, line.element, values[0])
+        put(at, owner, line.element, value)

@@ -134,6 +134,16 @@ class Search:
     target: str | None = None
 
 
+@dataclass(frozen=True)
+class Composite:
+    """A composite search parameter: ``parts`` are parameters that one and the same item must meet, the items being
+    the resource itself ("") and the arrays of ``within``."""
+
+    name: str
+    parts: tuple[str, ...]
+    within: tuple[str, ...] = ("",)
+
+
 def searches(text: str) -> tuple[Search, ...]:
     """Read ``"name:type name:type:Target"``."""
     return tuple(Search(*part.split(":")) for part in text.split())
@@ -198,6 +208,10 @@ class Part(Line):
     @cached_property
     def by_element(self) -> dict[str, Line]:
         return index_lines(self.lines)
+
+    @cached_property
+    def extensions(self) -> dict[str, Extension]:
+        return index_extensions(self.lines)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -278,7 +292,9 @@ class Mapping:
     FHIR resource was read into rows, ``project`` before rows are rendered and stored, whoever changed them. ``scalar`` is
     the column of an array of plain values, ``whole`` the single row of another table that holds the whole value.
     ``v2`` reads a repetition of the datatype's usual HL7v2 type. ``kept_identifiers`` are identifier systems that the
-    server owns: an update may leave them out, not change them.
+    server owns: an update may leave them out, not change them. Rows that lack a column that may not be empty stay in
+    the remainder, unless they are ``completed`` (or refused) by a ``read_in`` hook of the resource type; ``kept_columns`` are columns of it
+    that no element tells.
     """
 
     type: str
@@ -289,10 +305,13 @@ class Mapping:
     read_in: tuple[Hook, ...] = ()
     project: tuple[Hook, ...] = ()
     search: tuple[Any, ...] = ()
+    composites: tuple[Composite, ...] = ()
     scalar: str | None = None
     whole: Rows | None = None
     v2: Reader | None = None
     kept_identifiers: frozenset[str] = frozenset()
+    completed: bool = False
+    kept_columns: tuple[Group, ...] = ()
 
     @cached_property
     def by_element(self) -> dict[str, Line]:
@@ -304,8 +323,8 @@ class Mapping:
 
     @cached_property
     def needed(self) -> tuple[str, ...]:
-        """The columns that the lines fill and that may not be empty."""
-        return tuple(needed_columns(self.lines))
+        """The columns that the lines fill and that may not be empty, unless a hook sees to them."""
+        return () if self.completed else tuple(needed_columns(self.lines))
 
 
 def needed_columns(lines: tuple[Line, ...]) -> Iterator[str]:

@@ -12,12 +12,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from mappings.element import Value
+from storage.lexical import ENCODER
 from storage.model.columns import Row
 
-_encode = msgspec.json.Encoder(decimal_format="number").encode
+_encode = ENCODER.encode
 
 
 def same(left: Value, right: Value) -> bool:
@@ -80,6 +79,9 @@ def restore(row: Row, target: dict[str, Any]) -> None:
         holder = _walk(target, steps, make=True)
         if name == "extension":
             holder.setdefault(name, []).extend(value)
+        elif type(value) is list and type(holder.get(name)) is list:
+            # Rows were added to an array that is kept whole here.
+            holder[name] = [*value, *holder[name]]
         else:
             holder[name] = value
     for pointer, (rendered, original) in remainder.get("lex", {}).items():

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from mappings import convert, times
 from mappings.common import COMMON
 from mappings.convert import At, NewId, put, put_extensions
 from mappings.element import Mapping, Value
 from mappings.remainder import keep, restore
+from storage.lexical import ENCODER
 from storage.model.resource import Resource
 from storage.record import Record
 
-encode = msgspec.json.Encoder(decimal_format="number").encode
+encode = ENCODER.encode
 
 SERVER_META = ("versionId", "lastUpdated")
 

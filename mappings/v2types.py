@@ -108,8 +108,11 @@ def period(start: str, end: str, context: V2Context) -> Value:
 
 
 def identifier_type(code: str) -> Value:
-    """Return Identifier.type of a code of table 0203."""
-    return {"coding": [{"system": IDENTIFIER_TYPE, "code": code}]} if code else None
+    """Return Identifier.type of a code of table 0203; what does not look like one is its text."""
+    if not code:
+        return None
+    listed = code.isalnum() and code.isupper() and len(code) <= 5
+    return {"coding": [{"system": IDENTIFIER_TYPE, "code": code}]} if listed else {"text": code.strip()}
 
 
 def cx(repetition: Repetition, context: V2Context) -> Value:

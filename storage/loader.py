@@ -92,6 +92,25 @@ def identified(connection: Connection[Any], resource_type: str, system: str | No
     return [row[0] for row in connection.execute(IDENTIFIED, (resource_type, value, system)).fetchall()]
 
 
+NUMBERED = """SELECT DISTINCT i.owner_id FROM identifier i JOIN resource r ON r.id = i.owner_id
+    WHERE i.resource_type = %s AND i.element = 'identifier' AND i.value = %s
+    AND r.deleted_at IS NULL ORDER BY i.owner_id"""
+
+
+def numbered(connection: Connection[Any], resource_type: str, value: str) -> list[UUID]:
+    """Return the live resources of a type that carry an identifier of that value, of whatever system."""
+    return [row[0] for row in connection.execute(NUMBERED, (resource_type, value)).fetchall()]
+
+
+REFERRING = """SELECT DISTINCT f.owner_id FROM reference f JOIN resource r ON r.id = f.owner_id
+    WHERE f.path = %s AND f.target_id = %s AND r.resource_type = %s AND r.deleted_at IS NULL ORDER BY f.owner_id"""
+
+
+def referring(connection: Connection[Any], resource_type: str, path: str, target: UUID) -> list[UUID]:
+    """Return the live resources of a type that refer to a resource at a path ("basedOn")."""
+    return [row[0] for row in connection.execute(REFERRING, (path, target, resource_type)).fetchall()]
+
+
 POINT = """UPDATE reference f SET target_id = %s FROM resource r WHERE r.id = f.owner_id AND f.target_id IS NULL
     AND f.target_type = %s AND f.target_fhir_id = %s RETURNING r.resource_type, f.path, f.owner_id, f.child_id"""
 

@@ -6,16 +6,16 @@ import select
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from decimal import Decimal
 from typing import Any, TypeVar
 
-import msgspec
 import psycopg
 import sqlalchemy as sa
 from psycopg.types.json import set_json_dumps
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.pool import PoolProxiedConnection
+
+from storage.lexical import DECODER, ENCODER
 
 T = TypeVar("T")
 Raw = psycopg.Connection[tuple[Any, ...]]
@@ -27,9 +27,6 @@ _DRIVER = "postgresql+psycopg"
 # Serialization failure and deadlock: the same work may succeed if it is done again from its start.
 _TRY_AGAIN = frozenset({"40001", "40P01"})
 _PAUSE_SECONDS = 0.005
-
-loads = msgspec.json.Decoder(float_hook=Decimal).decode
-dumps = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def normalise_url(url: str) -> str:
@@ -77,8 +74,8 @@ class Store:
             max_overflow=0,
             pool_timeout=wait_seconds,
             pool_use_lifo=True,
-            json_serializer=dumps,
-            json_deserializer=loads,
+            json_serializer=ENCODER.encode,
+            json_deserializer=DECODER.decode,
             connect_args={"application_name": "suture"},
         )
         event.listen(self.engine, "connect", _configure)
@@ -143,7 +140,7 @@ def sqlstate(error: psycopg.Error | DBAPIError) -> str | None:
 
 
 def _configure(raw: Raw, _record: object) -> None:
-    set_json_dumps(dumps, raw)
+    set_json_dumps(ENCODER.encode, raw)
     raw.execute(
         "SELECT set_config('TimeZone', 'UTC', false), set_config('statement_timeout', %s, false), "
         "set_config('lock_timeout', %s, false), set_config('idle_in_transaction_session_timeout', %s, false)",

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 Op = Literal["create", "update", "patch", "delete"]
 
+AT_ONCE = 20
+"""Rows of one INSERT at most: each count is a statement of its own, which the driver prepares once."""
+
 _QUOTE = postgresql.dialect().identifier_preparer.quote  # type: ignore[no-untyped-call]
 
 
@@ -89,8 +92,11 @@ class Writer:
                 guarded += self._write_heads(change, author)
             for change in changes:
                 self._write_children(change)
+            by_table: dict[str, list[Row]] = {}
             for table, row in self.plain:
-                self.connection.execute(insertion(table.table.name), values(table.table.name, row))
+                by_table.setdefault(table.table.name, []).append(row)
+            for name, rows in by_table.items():
+                self._insert_many(name, rows)
         self.plain.clear()
         for change, cursor in guarded:
             if cursor.rowcount != 1:
@@ -146,9 +152,13 @@ class Writer:
         for key, rows in change.record.children.items():
             by_table.setdefault(key[0], []).extend(rows)
         for name in in_order(by_table.keys()):
-            statement = insertion(name)
-            for row in by_table[name]:
-                run(statement, values(name, row))
+            self._insert_many(name, by_table[name])
+
+    def _insert_many(self, name: str, rows: list[Row]) -> None:
+        for start in range(0, len(rows), AT_ONCE):
+            batch = rows[start : start + AT_ONCE]
+            listed = tuple(value for row in batch for value in values(name, row))
+            self.connection.execute(insertion(name, len(batch)), listed)
 
 
 def version_row(change: Change, author: Author) -> Row:
@@ -192,11 +202,11 @@ def values(name: str, row: Row) -> tuple[Any, ...]:
 
 
 @cache
-def insertion(name: str) -> str:
-    """Return the INSERT of one whole row."""
+def insertion(name: str, count: int = 1) -> str:
+    """Return the INSERT of ``count`` whole rows."""
     listed = ", ".join(_QUOTE(column) for column, _ in _columns(name))
-    marks = ", ".join(["%s"] * len(_columns(name)))
-    return f"INSERT INTO {_QUOTE(name)} ({listed}) VALUES ({marks})"  # noqa: S608 - names of our own tables
+    marks = ", ".join(["(" + ", ".join(["%s"] * len(_columns(name))) + ")"] * count)
+    return f"INSERT INTO {_QUOTE(name)} ({listed}) VALUES {marks}"  # noqa: S608 - names of our own tables
 
 
 @cache

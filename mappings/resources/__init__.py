@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from mappings.element import Mapping
 from mappings.resources.condition import CONDITION
+from mappings.resources.diagnostic_report import DIAGNOSTIC_REPORT
 from mappings.resources.encounter import ENCOUNTER
 from mappings.resources.location import LOCATION
 from mappings.resources.observation import OBSERVATION
 from mappings.resources.organization import ORGANIZATION
 from mappings.resources.patient import PATIENT
 from mappings.resources.practitioner import PRACTITIONER
+from mappings.resources.procedure import PROCEDURE
+from mappings.resources.service_request import SERVICE_REQUEST
 from mappings.resources.specimen import SPECIMEN
 
 REGISTRY: dict[str, Mapping] = {
@@ -26,6 +29,9 @@ REGISTRY: dict[str, Mapping] = {
         CONDITION,
         SPECIMEN,
         OBSERVATION,
+        PROCEDURE,
+        SERVICE_REQUEST,
+        DIAGNOSTIC_REPORT,
     )
 }
 """The resource types with tables of their own, by name."""

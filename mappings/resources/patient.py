@@ -18,8 +18,11 @@ from mappings.datatypes import (
     IDENTIFIER,
     REFERENCE,
 )
-from mappings.element import Mapping, ext, extension, extensions, linked, many, one, single
+from mappings.element import V2, Mapping, ext, extension, extensions, linked, many, one, single
 from mappings.projections import patient_names
+from mappings.v2fields import of_table
+from mappings.v2persons import birth_place, maiden_name, marital_status, telephone
+from mappings.search import flag
 from storage.model.patient import Patient, PatientCommunication, PatientContact, PatientLink
 
 HL7 = "http://hl7.org/fhir/StructureDefinition/"
@@ -59,11 +62,16 @@ PATIENT = Mapping(
     type="Patient",
     table=Patient,
     project=(patient_names,),
+    search=(flag("deceased", "Patient.deceased", Patient.deceased_boolean, Patient.deceased),),
     lines=(
         many("identifier", IDENTIFIER, "PID-2 PID-3 PID-4", "identifier:token"),
         one("active", Patient.active, BOOL, search="active:token"),
         many("name", HUMAN_NAME, "PID-5 PID-9", "name:string family:string given:string phonetic:string"),
-        many("telecom", CONTACT_POINT, "PID-13 PID-14", "telecom:token phone:token email:token"),
+        many(
+            "telecom",
+            CONTACT_POINT,
+            (V2("PID-13", telephone("home")), V2("PID-14", telephone("work")), "PID-40"),
+            "telecom:token phone:token email:token"),
         one("gender", Patient.gender, GENDER, "PID-8", "gender:token"),
         one("birthDate", Patient.birth_date, DATE, "PID-7", "birthdate:date"),
         one("deceasedBoolean", Patient.deceased_boolean, BOOL, "PID-30"),
@@ -75,12 +83,12 @@ PATIENT = Mapping(
             "address:string address-city:string address-state:string address-postalcode:string"
             " address-country:string address-use:token",
         ),
-        single("maritalStatus", CODEABLE_CONCEPT, "PID-16"),
+        single("maritalStatus", CODEABLE_CONCEPT, V2("PID-16", marital_status)),
         one("multipleBirthBoolean", Patient.multiple_birth, BOOL, "PID-24"),
         one("multipleBirthInteger", Patient.multiple_birth_order, INT, "PID-25"),
         many("photo", ATTACHMENT),
         many("contact", CONTACT),
-        many("communication", COMMUNICATION, "PID-15"),
+        many("communication", COMMUNICATION),
         many("generalPractitioner", REFERENCE, search="general-practitioner:reference"),
         linked(
             "managingOrganization", Patient.managing_organization, REFERENCE, search="organization:reference"
@@ -103,12 +111,12 @@ PATIENT = Mapping(
             extensions("detailed", "ethnicity.detailed", CODED, "valueCoding"),
             extension("text", one("valueString", Patient.ethnicity_text, TEXT)),
         ),
-        extension(HL7 + "patient-religion", single("valueCodeableConcept", CODEABLE_CONCEPT, "PID-17", at="religion")),
+        extension(HL7 + "patient-religion", single("valueCodeableConcept", CODEABLE_CONCEPT, V2("PID-17", of_table("0006")), at="religion")),
         extension(
-            HL7 + "patient-mothersMaidenName", one("valueString", Patient.mothers_maiden_name, TEXT, "PID-6")
+            HL7 + "patient-mothersMaidenName", one("valueString", Patient.mothers_maiden_name, TEXT, V2("PID-6", maiden_name))
         ),
         extension(
-            HL7 + "patient-birthPlace", single("valueAddress", ADDRESS, "PID-23", at="birthPlace")
+            HL7 + "patient-birthPlace", single("valueAddress", ADDRESS, V2("PID-23", birth_place), at="birthPlace")
         ),
         extensions(ext("patient-note"), "note", ANNOTATION, "valueAnnotation"),
     ),

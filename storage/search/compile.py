@@ -111,19 +111,14 @@ def page_statement(query: Query, cursor: Cursor | None) -> sa.Select[*tuple[Any,
     if cursor is not None:
         conditions.append(after(keys, scope.resource.c.id, cursor))
     head = scope.resource.c
+    named = {key.label: key.expression.label(key.label) for key in keys}
     page = (
-        sa.select(
-            head.id,
-            head.resource_type,
-            head.fhir_id,
-            head.version,
-            *(key.expression.label(key.label) for key in keys),
-        )
+        sa.select(head.id, head.resource_type, head.fhir_id, head.version, *named.values())
         .select_from(scope.rows())
         .where(*conditions)
-        .order_by(*order(keys, {key.label: key.expression for key in keys}, head.id, backward=backward))
+        .order_by(*order(keys, named, head.id, backward=backward))
         .limit(query.count + 1)
-        .subquery()
+        .subquery("page")
     )
     listed = {key.label: page.c[key.label] for key in keys}
     version = ResourceVersion.table.alias()

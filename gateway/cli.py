@@ -1,0 +1,209 @@
+"""The `suture` command. Exit status 0: done, 1: failed (one line on stderr says why), 2: wrong usage."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, get_args, get_origin
+
+import click
+import psycopg
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+from rich_click import RichGroup
+
+from gateway.settings import PREFIX, Settings
+
+if TYPE_CHECKING:
+    from gateway.mllp.send import Ack
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+FAILED = 1
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    suture(prog_name="suture")
+
+
+@click.group(cls=RichGroup)
+@click.version_option(package_name="suture")
+def suture() -> None:
+    """FHIR R4 and HL7v2 gateway for surgical services."""
+
+
+def settings_options(*names: str) -> Callable[[Command], Command]:
+    """Options for the named settings, or for all: an option wins over its environment variable."""
+
+    def add(command: Command) -> Command:
+        for name, field in reversed(Settings.model_fields.items()):
+            if not names or name in names:
+                command = _option(name, field)(command)
+        return command
+
+    return add
+
+
+def _option(name: str, field: FieldInfo) -> Callable[[Command], Command]:
+    words = f"{field.description} [{PREFIX}{name.upper()}]"
+    if field.annotation is bool:
+        return click.option(f"--{name.replace('_', '-')}", is_flag=True, default=None, help=words)
+    return click.option(f"--{name.replace('_', '-')}", type=_kind(field.annotation), default=None, help=words)
+
+
+def _kind(annotation: Any) -> Any:
+    if get_origin(annotation) is Literal:
+        return click.Choice(get_args(annotation))
+    return {int: int, Path: click.Path(path_type=Path)}.get(annotation, str)
+
+
+def read_settings(options: dict[str, Any]) -> Settings:
+    """The settings of the environment and of the options given. Raises click.UsageError if they are wrong."""
+    try:
+        return Settings(**{name: value for name, value in options.items() if value is not None})
+    except ValidationError as error:
+        raise click.UsageError("; ".join(_told(found) for found in error.errors())) from error
+
+
+def _told(found: Any) -> str:
+    where = PREFIX + str(found["loc"][0]).upper() + ": " if found["loc"] else ""
+    return where + str(found["msg"]).removeprefix("Value error, ")
+
+
+@contextmanager
+def one_line(doing: str = "") -> Generator[None]:
+    """Turn the failures that a command may meet into one line on stderr and exit status 1."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from gateway.serve import CannotStart
+
+    try:
+        yield
+    except (CannotStart, OSError, SQLAlchemyError, psycopg.Error) as error:
+        words = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+        fail(doing + words.strip().splitlines()[0])
+
+
+def fail(words: str) -> NoReturn:
+    """Say in one line why the command failed, and end it with exit status 1."""
+    click.echo(f"suture: {words}", err=True)
+    sys.exit(FAILED)
+
+
+@suture.command("serve")
+@settings_options()
+def serve_command(**options: Any) -> None:
+    """Start the database and the gateway; stop both on Ctrl-C or SIGTERM."""
+    settings = read_settings(options)
+    from gateway import log, serve
+
+    log.configure(settings.log_format)
+    with one_line():
+        serve.serve(settings)
+
+
+@suture.command("migrate")
+@settings_options("data_dir", "database_url")
+@click.option("--to", "revision", default="head", show_default=True, help="Revision to stop at.")
+def migrate_command(revision: str, **options: Any) -> None:
+    """Bring the database to the relational model of this release."""
+    settings = read_settings(options)
+    from gateway import serve
+    from storage import migrate
+
+    with one_line(), serve.database(settings, attach=True) as url:
+        serve.prepare(url, revision)
+        click.echo(f"the database is at revision {migrate.current(url) or 'none'}")
+
+
+@suture.command("send")
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.option("--to", "receiver", required=True, metavar="HOST:PORT", help="Where an MLLP listener is.")
+@click.option("--timeout", default=30.0, show_default=True, help="Seconds to connect, and for each answer.")
+def send_command(files: tuple[Path, ...], receiver: str, timeout: float) -> None:
+    """Send HL7v2 messages over MLLP and show the answers; fails unless all are AA or CA."""
+    host, port = address(receiver)
+    with one_line(f"sending to {receiver}: "):
+        refused = _send_files(files, host, port, timeout)
+    if refused:
+        fail(f"{refused} of the messages were not accepted")
+
+
+def address(text: str) -> tuple[str, int]:
+    """Host and port of `HOST:PORT`; an IPv6 host stands in brackets. Raises click.UsageError."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise click.UsageError(f"{text!r} is not HOST:PORT, such as 127.0.0.1:2575")
+    return host.strip("[]"), int(port)
+
+
+def _send_files(files: tuple[Path, ...], host: str, port: int, timeout: float) -> int:
+    from gateway.mllp.send import send
+
+    sources = [(file, payload) for file in files for payload in _messages(file)]
+    if not sources:
+        fail("no HL7v2 message in these files")
+    answers: list[Ack] = []
+    try:
+        console = Console(stderr=True)
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+            bar = progress.add_task("sending", total=len(sources))
+
+            def on_ack(ack: Ack) -> None:
+                answers.append(ack)
+                progress.advance(bar)
+
+            send(host, port, [payload for _, payload in sources], timeout, on_ack)
+    finally:
+        _show(Table("file", "control id", "answer", "text"), [file.name for file, _ in sources], answers)
+    return sum(not ack.accepted for ack in answers)
+
+
+def _messages(file: Path) -> list[bytes]:
+    from gateway.mllp.send import messages_of_file
+
+    try:
+        return messages_of_file(file.read_bytes())
+    except ValueError as error:
+        fail(f"{file}: {error}")
+
+
+def _show(table: Table, names: list[str], answers: list[Ack]) -> None:
+    # After a broken connection there are fewer answers than messages.
+    for name, ack in zip(names, answers, strict=False):
+        table.add_row(name, ack.control_id, ack.code or "none asked", ack.text)
+    if answers:
+        Console().print(table)
+
+
+@suture.command("docs")
+@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--check", is_flag=True, help="Change nothing; fail if FILE is not what would be written.")
+def docs_command(file: Path | None, check: bool) -> None:
+    """Print the mapping table: which FHIR element, column and HL7v2 field stand for the same thing.
+
+    With FILE it is written there.
+    """
+    if check and file is None:
+        raise click.UsageError("--check needs a FILE")
+    from mappings.docs import table
+
+    text = table()
+    if file is None:
+        click.echo(text)
+    elif not check:
+        with one_line():
+            file.write_text(text, encoding="utf-8")
+    elif not file.exists() or file.read_text(encoding="utf-8") != text:
+        fail(f"{file} is out of date: run suture docs {file}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The FHIR R4 door: REST interactions, one file each (https://hl7.org/fhir/R4/http.html)."""

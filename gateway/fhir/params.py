@@ -1,0 +1,225 @@
+"""A search as text becomes a typed query: parameters, modifiers, chains, order, includes, size of a page.
+
+https://hl7.org/fhir/R4/search.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from gateway.errors import BadRequest, Problem, UnknownParameter, UnsupportedParameterValue
+from gateway.fhir.chains import chained, reverse_chained
+from gateway.fhir.conditions import closest, condition
+from gateway.fhir.query_string import Pair, split
+from gateway.fhir.search_values import Context
+from mappings.element import Mapping
+from mappings.resources import REGISTRY
+from mappings.search import SearchParameter, parameters
+from storage.model.shared import Reference
+from storage.search.query import Include, Query, Refers, Sort
+from storage.search.sort import sortable
+
+LARGEST = 1000
+"""The most matches that one page may hold."""
+
+CURSOR = "_cursor"
+"""The parameter of page links that tells where a page begins."""
+
+
+@dataclass
+class Search:
+    """What was understood of a search: the query, the parameters that were used, what was ignored and why."""
+
+    query: Query
+    used: list[Pair] = field(default_factory=list[Pair])
+    ignored: list[str] = field(default_factory=list[str])
+
+
+def parse(mapping: Mapping, pairs: Iterable[Pair], context: Context, *, lenient: bool = False) -> Search:
+    """Return the search that parameters ask for, of resources of the type of ``mapping``.
+
+    Raises UnknownParameter (not with ``lenient``, which ignores what is not known),
+    UnsupportedParameterValue and BadRequest. A parameter without a value is ignored.
+    """
+    found = Search(Query(mapping.type, mapping.table))
+    once: set[str] = set()
+    for name, value in pairs:
+        if not value.strip():
+            continue
+        if name in _ONCE and name in once:
+            raise BadRequest(f"{name} may be given once.", expression=f"http.{name}")
+        once.add(name)
+        try:
+            used = _apply(found, mapping, name, value, context)
+        except UnknownParameter as problem:
+            if not lenient:
+                raise
+            found.ignored += [issue.diagnostics for issue in problem.issues]
+        else:
+            found.used += [(name, used)] if used else []
+    return found
+
+
+def _apply(found: Search, mapping: Mapping, name: str, value: str, context: Context) -> str:
+    """Add one parameter to a search; return its value as used, "" where it does nothing."""
+    base, _, modifier = name.partition(":")
+    control = _CONTROLS.get(base)
+    if control is not None:
+        return control(found, mapping, modifier, value)
+    if base == "_has":
+        made = reverse_chained(name, value, context)
+    elif "." in name:
+        made = chained(mapping, name, value, context)
+    else:
+        made = condition(mapping, name, value, context)
+    if made is None:
+        return ""
+    found.query = replace(found.query, conditions=(*found.query.conditions, made))
+    return value
+
+
+# --- what shapes the result: https://hl7.org/fhir/R4/search.html#return ---
+
+
+def _set(found: Search, **values: Any) -> None:
+    found.query = replace(found.query, **values)
+
+
+def _no_modifier(name: str, modifier: str) -> None:
+    if modifier:
+        raise BadRequest(f"{name} has no modifier :{modifier}.", expression=f"http.{name}")
+
+
+def _bad(name: str, value: str, allowed: str) -> Problem:
+    return UnsupportedParameterValue(
+        f"{name}: {value!r} cannot be used; {allowed}", expression=f"http.{name}"
+    )
+
+
+def _count(found: Search, _mapping: Mapping, modifier: str, value: str) -> str:
+    _no_modifier("_count", modifier)
+    if not (value.isascii() and value.isdecimal() and len(value) < 10):
+        raise _bad("_count", value, "a number of at least 0 is needed")
+    if found.query.count != 0 or _sized(found):
+        _set(found, count=min(int(value), LARGEST))
+    return str(min(int(value), LARGEST))
+
+
+def _sized(found: Search) -> bool:
+    """Tell whether the size of the page is open still: ``_summary=count`` settles it."""
+    return not any(name == "_summary" for name, _ in found.used)
+
+
+def _total(found: Search, _mapping: Mapping, modifier: str, value: str) -> str:
+    _no_modifier("_total", modifier)
+    if value not in ("none", "accurate", "estimate"):
+        raise _bad("_total", value, "none, accurate or estimate is needed")
+    _set(found, total=value)
+    return value
+
+
+def _summary(found: Search, _mapping: Mapping, modifier: str, value: str) -> str:
+    _no_modifier("_summary", modifier)
+    if value not in ("count", "false"):
+        raise _bad("_summary", value, "count or false is needed")
+    if value == "count":
+        _set(found, count=0)
+    return value
+
+
+def _page(found: Search, _mapping: Mapping, modifier: str, value: str) -> str:
+    _no_modifier(CURSOR, modifier)
+    _set(found, cursor=value)
+    return value
+
+
+def _nothing(_found: Search, _mapping: Mapping, _modifier: str, value: str) -> str:
+    return value
+
+
+# --- order: https://hl7.org/fhir/R4/search.html#sort ---
+
+
+def _sort(found: Search, mapping: Mapping, modifier: str, value: str) -> str:
+    _no_modifier("_sort", modifier)
+    keys = tuple(_sort_key(mapping, part.strip()) for part in split(value, ",") if part.strip())
+    if len({key.name for key in keys}) < len(keys):
+        raise _bad("_sort", value, "each parameter may be named once")
+    _set(found, sort=keys)
+    return value
+
+
+def _sort_key(mapping: Mapping, text: str) -> Sort:
+    name = text.removeprefix("-")
+    known = parameters(mapping)
+    if name not in known:
+        raise UnknownParameter(f"_sort: {closest(mapping, name, known)}", expression="http._sort")
+    targets = known[name].targets
+    key = Sort(name, targets[0], descending=text.startswith("-"))
+    if len(targets) > 1 or not sortable(key):
+        raise _bad("_sort", name, "it gives no order")
+    return key
+
+
+# --- includes: https://hl7.org/fhir/R4/search.html#include ---
+
+
+def _include(found: Search, _mapping: Mapping, modifier: str, value: str) -> str:
+    return _add_include(found, "_include", modifier, value)
+
+
+def _revinclude(found: Search, _mapping: Mapping, modifier: str, value: str) -> str:
+    return _add_include(found, "_revinclude", modifier, value)
+
+
+def _add_include(found: Search, name: str, modifier: str, value: str) -> str:
+    if modifier not in ("", "iterate"):
+        raise BadRequest(f"{name} has no modifier :{modifier}; it has :iterate.", expression=f"http.{name}")
+    source, parameter, *rest = [*value.split(":"), ""]
+    target = rest[0] if rest and rest[0] else None
+    if source == "*" or len(rest) > 2 or not parameter:
+        raise _bad(name, value, "Type:parameter, Type:parameter:TargetType or Type:* is needed")
+    if source not in REGISTRY:
+        raise UnknownParameter(f"{name}: the type {source} is not known.", expression=f"http.{name}")
+    made = _include_of(REGISTRY[source], name, parameter, target)
+    made = replace(made, reverse=name == "_revinclude", iterate=modifier == "iterate")
+    _set(found, includes=(*found.query.includes, made))
+    return value
+
+
+def _include_of(mapping: Mapping, name: str, parameter: str, target: str | None) -> Include:
+    if parameter == "*":
+        return Include(mapping.type, target=target)
+    known = {other: made for other, made in parameters(mapping).items() if includable(made)}
+    if parameter not in known:
+        told = closest(mapping, parameter, known, "reference parameter")
+        raise UnknownParameter(f"{name}: {told}", expression=f"http.{name}")
+    targets = [made for made in known[parameter].targets if isinstance(made, Refers)]
+    paths = tuple(path for made in targets for path in made.place.elements)
+    return Include(mapping.type, paths, target or targets[0].only)
+
+
+def includable(parameter: SearchParameter) -> bool:
+    """Tell whether a parameter looks at references to resources, which can be brought along."""
+    return all(isinstance(made, Refers) and made.place.table is Reference for made in parameter.targets)
+
+
+Control = Callable[[Search, Mapping, str, str], str]
+
+_CONTROLS: dict[str, Control] = {
+    "_count": _count,
+    "_total": _total,
+    "_summary": _summary,
+    "_sort": _sort,
+    "_include": _include,
+    "_revinclude": _revinclude,
+    CURSOR: _page,
+    "_format": _nothing,
+    "_pretty": _nothing,
+}
+_ONCE = frozenset(_CONTROLS) - {"_include", "_revinclude"}
+
+CONTROLS = tuple(name for name in _CONTROLS if name != CURSOR)
+"""The parameters that shape the result of every search."""

@@ -1,0 +1,263 @@
+"""Values of search parameters: from text to what storage compares, one reader for each kind of target.
+
+https://hl7.org/fhir/R4/search.html#ptypes
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Literal, cast
+
+from gateway.errors import UnsupportedParameterValue
+from gateway.fhir.query_string import split, unescape
+from mappings import text, times
+from mappings.definitions import codes, elements_at
+from mappings.search import SearchParameter
+from storage.model.shared import ContactPoint
+from storage.search.query import (
+    Coded,
+    Composed,
+    Flag,
+    Measured,
+    Number,
+    OfType,
+    Prefix,
+    Ref,
+    Refers,
+    SearchValue,
+    Span,
+    Target,
+    Token,
+    Uri,
+    When,
+    Word,
+    Words,
+    Written,
+)
+
+_PREFIX = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?(.*)\Z", re.DOTALL)
+_NUMBER = re.compile(r"[+-]?\d{1,100}(?:\.\d{1,100})?(?:[eE][+-]?\d{1,3})?\Z")
+_LOCAL = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})\Z")
+_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}\Z")
+_TENTH = Decimal("0.1")
+
+How = Literal["starts", "exact", "contains", "sounds"]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What reading values needs beside their text: the time now, for ``ap``, and the base URL of this
+    server.
+    """
+
+    now: datetime
+    base_url: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One parameter as asked: which, with which modifier ("" for none), and the base for its values."""
+
+    parameter: SearchParameter
+    modifier: str
+    context: Context
+
+    def refuse(self, value: str, allowed: str) -> UnsupportedParameterValue:
+        """Return the problem of a value that cannot be read, saying what can."""
+        name = self.parameter.name
+        return UnsupportedParameterValue(
+            f"{name}: {value!r} cannot be used; {allowed}", expression=f"http.{name}"
+        )
+
+
+Reader = Callable[[Asked, str], tuple[SearchValue, ...]]
+
+
+def read(asked: Asked, value: str) -> tuple[SearchValue, ...]:
+    """Return the values of a parameter, those parted by commas being alternatives; empty ones are left out.
+
+    Raises UnsupportedParameterValue.
+    """
+    reader = _reader(asked)
+    return tuple(found for part in split(value, ",") if part.strip() for found in reader(asked, part))
+
+
+def _reader(asked: Asked) -> Reader:
+    if asked.modifier == "text":
+        return _word
+    if asked.modifier == "of-type":
+        return _of_type
+    if asked.parameter.type == "number":
+        return _number
+    return _READERS[type(asked.parameter.targets[0])]
+
+
+# --- tokens: https://hl7.org/fhir/R4/search.html#token ---
+
+
+def _token(asked: Asked, value: str) -> tuple[SearchValue, ...]:
+    parts = [unescape(part).strip() for part in split(value, "|")]
+    if len(parts) > 2 or not any(parts):
+        raise asked.refuse(value, "code, system|code, |code or system| is needed")
+    token = Token(None, parts[0]) if len(parts) == 1 else Token(parts[0], parts[1] or None)
+    target = asked.parameter.targets[0]
+    if isinstance(target, Coded) and target.place.table is ContactPoint:
+        return _contacts(token)
+    if isinstance(target, Composed) or (isinstance(target, Coded) and target.system is None):
+        return (_without_system(asked.parameter, token),)
+    return (token,)
+
+
+def _contacts(token: Token) -> tuple[Token, ...]:
+    """Of a contact whose system is not told the value may be a telephone number or anything else."""
+    if token.code is None:
+        return (token,)
+    systems = ("phone", "email") if not token.system else (token.system,)
+    codes = dict.fromkeys(text.contact(system, token.code) for system in systems)
+    return tuple(Token(token.system, code) for code in codes)
+
+
+def _without_system(parameter: SearchParameter, token: Token) -> Token:
+    """A code element has no system of its own: that of its binding goes without saying."""
+    if token.system and token.system in systems_of(parameter.expressions[0]):
+        return Token(None, token.code)
+    return token
+
+
+def systems_of(expression: str) -> frozenset[str]:
+    """Return the code systems of the required binding of an element, nothing where it has none."""
+    type_name, _, path = expression.partition(".")
+    parent, _, name = path.rpartition(".")
+    found = next((element for element in elements_at(type_name, parent) if element.name == name), None)
+    return frozenset((codes(found.codes) or {}) if found and found.codes else ())
+
+
+def _of_type(asked: Asked, value: str) -> tuple[SearchValue, ...]:
+    parts = [unescape(part).strip() for part in split(value, "|")]
+    if len(parts) != 3 or not all(parts):
+        raise asked.refuse(value, "system|code|value is needed")
+    return (OfType(*parts),)
+
+
+def _flag(asked: Asked, value: str) -> tuple[SearchValue, ...]:
+    code = unescape(split(value, "|")[-1]).strip()
+    if code not in ("true", "false"):
+        raise asked.refuse(value, "true or false is needed")
+    return (Token(None, code),)
+
+
+# --- text: https://hl7.org/fhir/R4/search.html#string ---
+
+
+def _word(asked: Asked, value: str) -> tuple[SearchValue, ...]:
+    plain = unescape(value)
+    how: How = "sounds" if asked.parameter.sounds else "starts"
+    if asked.modifier in ("exact", "contains"):
+        how = cast("How", asked.modifier)
+    norm = text.fold(plain)
+    return (Word(plain, norm, how, text.soundex(norm) if how == "sounds" else None),)
+
+
+def _uri(asked: Asked, value: str) -> tuple[SearchValue, ...]:
+    plain = unescape(value)
+    if asked.modifier == "above":
+        steps = [found.start() for found in re.finditer(r"(?<![:/])/", plain)]
+        return (Uri((plain, *(plain[:step] for step in steps), *(plain[: step + 1] for step in steps))),)
+    return (Uri((plain,), below=asked.modifier == "below"),)
+
+
+# --- dates and numbers: https://hl7.org/fhir/R4/search.html#prefix ---
+
+
+def _prefixed(value: str) -> tuple[Prefix, str]:
+    found = _PREFIX.match(unescape(value).strip())
+    prefix, rest = found.groups() if found else (None, value)
+    return cast("Prefix", prefix or "eq"), rest
+
+
+def _when(asked: Asked, value: str) -> tuple[SearchValue, ...]:
+    prefix, rest = _prefixed(value)
+    try:
+        # The sign of an offset that was not escaped in the URL has become a space.
+        low, high = times.bounds(rest.replace(" ", "+"))
+    except ValueError:
+        raise asked.refuse(
+            value, "a date such as 2024, 2024-03, 2024-03-01 or 2024-03-01T09:30:00Z is needed"
+        ) from None
+    if prefix == "ap":
+        low, high = _widened(low, high, asked.context.now)
+    return (When(prefix, low, high),)
+
+
+def _widened(low: datetime, high: datetime, now: datetime) -> tuple[datetime, datetime]:
+    """Return a range widened on both sides by a tenth of its distance to now."""
+    gap = max(low - now, now - high, timedelta()) / 10
+    return max(low, times.FIRST + gap) - gap, min(high, times.LAST - gap) + gap
+
+
+def _number(asked: Asked, value: str) -> tuple[SearchValue, ...]:
+    prefix, rest = _prefixed(value)
+    return (_amount(asked, prefix, rest, value),)
+
+
+def _quantity(asked: Asked, value: str) -> tuple[SearchValue, ...]:
+    number, *unit = split(value, "|")
+    if len(unit) not in (0, 2):
+        raise asked.refuse(value, "number or number|system|code is needed")
+    system, code = (unescape(part).strip() or None for part in unit or ("", ""))
+    if system and not code:
+        raise asked.refuse(value, "a system needs a code")
+    prefix, rest = _prefixed(number)
+    return (_amount(asked, prefix, rest, value, system, code),)
+
+
+def _amount(
+    asked: Asked, prefix: Prefix, number: str, value: str, system: str | None = None, code: str | None = None
+) -> Number:
+    """A number stands for a range: half a unit of its last digit to each side, or a tenth of it for
+    ``ap``.
+    """
+    if not _NUMBER.match(number):
+        raise asked.refuse(value, "a number such as 5.4 or 5.40e-3 is needed")
+    exact = Decimal(number)
+    last = exact.as_tuple().exponent
+    half = Decimal((0, (5,), (last if isinstance(last, int) else 0) - 1))
+    if prefix == "ap":
+        half = max(half, abs(exact) * _TENTH)
+    return Number(prefix, exact, exact - half, exact + half, system, code)
+
+
+# --- references: https://hl7.org/fhir/R4/search.html#reference ---
+
+
+def _reference(asked: Asked, value: str) -> tuple[SearchValue, ...]:
+    if asked.modifier == "identifier":
+        return tuple(Ref(identifier=token) for token in _token(asked, value) if isinstance(token, Token))
+    plain = unescape(value).strip()
+    local = _LOCAL.match(plain.removeprefix(f"{asked.context.base_url}/"))
+    wanted = asked.modifier or None
+    if local is not None:
+        if wanted not in (None, local[1]):
+            raise asked.refuse(value, f"a reference to {wanted} is needed")
+        return (Ref(local[1], local[2]),)
+    if _ID.match(plain):
+        return (Ref(wanted, plain),)
+    if ":" not in plain and "/" not in plain:
+        raise asked.refuse(value, "an id, Type/id or a URL is needed")
+    return (Ref(literal=plain),)
+
+
+_READERS: dict[type[Target], Reader] = {
+    Coded: _token,
+    Composed: _token,
+    Flag: _flag,
+    Words: _word,
+    Span: _when,
+    Measured: _quantity,
+    Refers: _reference,
+    Written: _uri,
+}

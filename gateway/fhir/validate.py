@@ -1,0 +1,56 @@
+"""Whether a resource may be stored: https://hl7.org/fhir/R4/validation.html.
+
+Two judges, because each sees what the other does not: fhir.resources for the structure, and the walk over the
+R4 definitions for values, required codes, references, narrative and invariants. All faults are told at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.errors import Issue, problem_with
+from gateway.fhir.structure import structural_issues
+from gateway.fhir.walk import Walk, quoted
+
+
+def check(
+    resource: dict[str, Any],
+    resource_type: str,
+    resource_id: str | None = None,
+    *,
+    conditional_references: bool = False,
+) -> None:
+    """Return if `resource` is a valid R4 resource of `resource_type`; raise a Problem with each fault
+    located.
+
+    `resource_id` is the id in the URL of an update (https://hl7.org/fhir/R4/http.html#update): the content
+    must have the same. `conditional_references` allows `Type?criteria`, which only a transaction may use.
+    The problem is 400 if the JSON form is wrong anywhere, else 422; each issue keeps its own code.
+    """
+    issues = _address_issues(resource, resource_type, resource_id)
+    walk = Walk(conditional_references=conditional_references)
+    if not issues or resource.get("resourceType") == resource_type:
+        walk.resource(resource, (None, resource_type, -1))
+        issues += walk.issues
+        issues += [found for found in structural_issues(resource, resource_type) if not _told(found, issues)]
+    if issues:
+        raise problem_with(issues)
+
+
+def _address_issues(resource: dict[str, Any], resource_type: str, resource_id: str | None) -> list[Issue]:
+    """Whether the content is what the URL says."""
+    found: list[Issue] = []
+    if resource.get("resourceType") != resource_type:
+        text = f"resourceType is {quoted(resource.get('resourceType'))}; allowed here: {resource_type}"
+        found.append(Issue("error", "invalid", text, f"{resource_type}.resourceType", "wrong-resource-type"))
+    if resource_id is not None and resource.get("id") != resource_id:
+        text = f"id is {quoted(resource.get('id'))}; the URL says {resource_id}"
+        found.append(Issue("error", "invalid", text, f"{resource_type}.id", "wrong-id"))
+    return found
+
+
+def _told(found: Issue, issues: list[Issue]) -> bool:
+    """Whether the walk has already said something of this place, or of what it stands in or holds."""
+    place = found.expression or ""
+    others = (issue.expression or "" for issue in issues)
+    return any(place.startswith(other) or other.startswith(place) for other in others)

@@ -1,0 +1,63 @@
+"""Is it alive, is it ready, what has it done: for whoever runs the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib.metadata import version
+from typing import Any
+
+from litestar import Request, Response, get
+from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
+
+from storage.session import Store
+
+RELEASE = version("suture")
+
+
+class Metrics(PrometheusController):
+    """Prometheus metrics of this worker."""
+
+    path = "/metrics"
+
+
+def metrics() -> Any:
+    """Return the middleware that counts and times requests by route, never by what a URL holds."""
+    config = PrometheusConfig(app_name="suture", prefix="suture", group_path=True)
+    return config.middleware
+
+
+def reachable(store: Store) -> bool:
+    """Tell whether the database answers."""
+    with store.connection() as connection:
+        return connection.execute("SELECT 1").fetchone() == (1,)
+
+
+@get("/health/live", sync_to_thread=False)
+def live() -> dict[str, str]:
+    """Answer 200 as long as the process serves."""
+    return {"status": "alive"}
+
+
+@get("/health/ready")
+async def ready(request: Request[Any, Any, Any]) -> Response[dict[str, str]]:
+    """Answer 200 when the database answers too, else 503."""
+    return await _state(request, {"status": "ready"})
+
+
+@get("/api/v1/health")
+async def native_health(request: Request[Any, Any, Any]) -> Response[dict[str, str]]:
+    """Answer what callers of the native API look for."""
+    return await _state(request, {"status": "healthy", "version": RELEASE})
+
+
+async def _state(request: Request[Any, Any, Any], good: dict[str, str]) -> Response[dict[str, str]]:
+    try:
+        well = await asyncio.to_thread(reachable, request.app.state.store)
+    except Exception:  # noqa: BLE001 - whatever keeps the database from answering, the answer is the same
+        well = False
+    if well:
+        return Response(good)
+    return Response({"status": "unavailable"}, status_code=503)
+
+
+ROUTES = (live, ready, native_health, Metrics)

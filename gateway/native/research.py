@@ -1,0 +1,2 @@
+"""placeholder until research lands."""
+ROUTES = ()

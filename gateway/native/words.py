@@ -1,0 +1,61 @@
+"""What the native door's requests have in common: bodies checked against a form, queries against a list."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+from litestar import Request, Response
+
+from gateway import errors
+from gateway.records import Caller, Records
+from storage.lexical import ENCODER
+
+Ask = Request[Any, Any, Any]
+T = TypeVar("T")
+
+_encode = ENCODER.encode
+
+
+def records_of(request: Ask) -> Records:
+    """Return the records that the app was made with."""
+    return request.app.state.records
+
+
+def caller_of(request: Ask) -> Caller:
+    """Return who calls: the user of the X-User header, until sign-on exists."""
+    return Caller("rest", request.headers.get("x-user"))
+
+
+def form(body: bytes, kind: type[T]) -> T:
+    """Return a body as its form. Raises NotParseable where it is no JSON, ValueInvalid where it is not that form."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        message, _, place = str(error).partition(" - at `")
+        raise errors.ValueInvalid(message, expression=place.rstrip("`").removeprefix("$.") or None) from error
+    except msgspec.DecodeError as error:
+        raise errors.NotParseable(str(error)) from error
+
+
+def parameters(request: Ask, *known: str) -> dict[str, str]:
+    """Return the query of a list. Raises UnknownParameter for one that the list does not have."""
+    asked = {name: value for name, value in request.query_params.items() if value != ""}
+    for name in asked:
+        if name not in known:
+            listed = ", ".join(sorted(known))
+            raise errors.UnknownParameter(f"There is no parameter {name}; there are: {listed}.", expression=name)
+    return asked
+
+
+def number(asked: dict[str, str], name: str, usual: int, most: int) -> int:
+    """Return a whole number of a query between 0 and ``most``. Raises UnsupportedParameterValue."""
+    text = asked.pop(name, str(usual))
+    if not text.isdecimal() or int(text) > most:
+        raise errors.UnsupportedParameterValue(f"{name} is a whole number up to {most}, not {text}.", expression=name)
+    return int(text)
+
+
+def answer(value: Any, status: int = 200) -> Response[bytes]:
+    """Return a value as JSON, decimals as they are kept."""
+    return Response(_encode(value), status_code=status, media_type="application/json")

@@ -1,0 +1,106 @@
+"""The settings: environment variables that begin with SUTURE_, each an option of `suture serve` too."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from storage.session import normalise_url
+
+PREFIX = "SUTURE_"
+MIB = 1024 * 1024
+
+
+def default_data_dir() -> Path:
+    """`./data`; as root the system's folder, since PostgreSQL then runs as a user that cannot enter /root."""
+    return Path("/var/lib/suture") if os.geteuid() == 0 else Path("data")
+
+
+class Settings(BaseSettings):
+    """How one gateway runs. Raises pydantic.ValidationError for a value that cannot be used."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", hide_input_in_errors=True
+    )
+
+    data_dir: Path = Field(
+        default_factory=default_data_dir,
+        description="Folder of the embedded database (default: ./data, as root /var/lib/suture).",
+    )
+    database_url: str | None = Field(
+        default=None,
+        description="postgresql:// URL of PostgreSQL 15 or newer (default: one in the data folder).",
+    )
+    host: str = Field(default="127.0.0.1", description="Address that HTTP and MLLP listen on.")
+    http_port: int = Field(default=8080, ge=1, le=65535, description="Port of HTTP: FHIR, native API, pages.")
+    mllp_port: int = Field(default=2575, ge=1, le=65535, description="Port of HL7v2 over MLLP.")
+    workers: int = Field(default=1, ge=1, le=64, description="Processes that serve; they share the ports.")
+    log_format: Literal["console", "json"] = Field(
+        default="console", description="Form of the log on stderr."
+    )
+    site_timezone: str = Field(
+        default="UTC", description="Zone of times that come without one, such as Europe/Oslo."
+    )
+    max_body_bytes: int = Field(default=16 * MIB, ge=1024, description="Largest HTTP body taken, in bytes.")
+    mllp_max_frame_bytes: int = Field(
+        default=16 * MIB, ge=1024, description="Largest HL7v2 message taken, in bytes."
+    )
+    allow_unauthenticated: bool = Field(
+        default=False,
+        description="Listen on addresses other than loopback although nobody has to sign on: "
+        "whoever reaches the ports can read and change every record.",
+    )
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_scheme(cls, url: str | None) -> str | None:
+        if url is not None:
+            normalise_url(url)
+        return url
+
+    @field_validator("site_timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"{name!r} is not a time zone of the tz database") from error
+        return name
+
+    @model_validator(mode="after")
+    def _closed_by_default(self) -> Settings:
+        if self.http_port == self.mllp_port:
+            raise ValueError(
+                "HTTP and MLLP cannot share one port: change SUTURE_HTTP_PORT or SUTURE_MLLP_PORT"
+            )
+        if not self.allow_unauthenticated and not is_loopback(self.host):
+            raise ValueError(
+                f"refusing to listen on {self.host}: there is no sign-on yet, so whoever reaches the ports "
+                "could read and change every record. Keep SUTURE_HOST=127.0.0.1 behind a proxy that signs "
+                "users on, or set SUTURE_ALLOW_UNAUTHENTICATED=true"
+            )
+        return self
+
+    @property
+    def share_ports(self) -> bool:
+        """Whether several processes listen on the MLLP port, so that it must be bound with SO_REUSEPORT."""
+        return self.workers > 1
+
+    def environment(self) -> dict[str, str]:
+        """The settings as environment variables, from which another process makes the same settings."""
+        values = self.model_dump(mode="json", exclude_none=True)
+        return {PREFIX + name.upper(): str(value) for name, value in values.items()}
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`; a name other than localhost might resolve to anything."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

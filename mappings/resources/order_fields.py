@@ -1,0 +1,46 @@
+"""Readers of the fields of ORC, OBR and TQ1 whose meaning lies in one component or in a table of codes.
+
+https://hl7.org/fhir/uv/v2mappings/2024Sep/coding_maps.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mappings.v2types import compact
+
+if TYPE_CHECKING:
+    from mappings.element import Reader, V2Context, Value
+    from mappings.er7 import Repetition
+
+PRIORITY = {"S": "stat", "A": "asap", "R": "routine", "P": "urgent"}
+"""Table 0485; the timing critical ones (T, TS, TM, TH..., with or without a number) are urgent."""
+INTENT = {"G": "reflex-order"}
+"""Table 0065, specimen action code."""
+
+
+def priority(component: int = 1) -> Reader:
+    """Return a reader of the priority in a component: 1 of TQ1-9 and OBR-5, 6 of a TQ (ORC-7, OBR-27)."""
+
+    def reader(repetition: Repetition, context: V2Context) -> Value:
+        del context
+        code = repetition.component(component).strip().upper()
+        return "urgent" if code.startswith("T") else PRIORITY.get(code)
+
+    return reader
+
+
+def as_needed(repetition: Repetition, context: V2Context) -> Value:
+    """TQ1-9 PRN -> asNeededBoolean."""
+    del context
+    return True if repetition.component(1).strip().upper() == "PRN" else None
+
+
+def instruction(component: int) -> Reader:
+    """Return a reader of a text that becomes an uncoded CodeableConcept: TQ1-11, component 8 of OBR-27."""
+
+    def reader(repetition: Repetition, context: V2Context) -> Value:
+        del context
+        return compact(text=(repetition.text if component == 0 else repetition.component(component)).strip())
+
+    return reader

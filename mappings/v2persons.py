@@ -1,0 +1,69 @@
+"""Readers of the fields of PID that are not of their element's usual datatype: telephones by place, marital status.
+
+https://hl7.org/fhir/uv/v2mappings/2024Sep/ConceptMap-segment-pid-to-patient.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mappings.v2types import V2_TABLE, compact, cwe, xad, xtn
+
+if TYPE_CHECKING:
+    from mappings.element import Reader, V2Context, Value
+    from mappings.er7 import Repetition
+
+MARITAL_STATUS = "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus"
+MARITAL = {
+    "A": ("L", "Legally Separated"),
+    "E": ("L", "Legally Separated"),
+    "D": ("D", "Divorced"),
+    "M": ("M", "Married"),
+    "W": ("W", "Widowed"),
+    "S": ("S", "Never Married"),
+    "I": ("I", "Interlocutory"),
+    "C": ("C", "Common Law"),
+    "G": ("T", "Domestic partner"),
+    "P": ("T", "Domestic partner"),
+    "R": ("T", "Domestic partner"),
+    "N": ("A", "Annulled"),
+    "B": ("U", "unmarried"),
+}
+"""Table 0002 -> v3-MaritalStatus and its display; U (unknown), O (other) and T (not reported) stay codes of the table."""
+
+
+def marital_status(repetition: Repetition, context: V2Context) -> Value:
+    """PID-16 -> Patient.maritalStatus."""
+    code = repetition.component(1).strip()
+    if code.upper() in MARITAL:
+        known, display = MARITAL[code.upper()]
+        return {"coding": [{"system": MARITAL_STATUS, "code": known, "display": display}]}
+    if len(code) > 1 and repetition.count == 1:
+        return {"text": code}
+    made = cwe(repetition, context)
+    for coding in made.get("coding", ()) if made else ():
+        coding.setdefault("system", V2_TABLE + "0002")
+    return made
+
+
+def maiden_name(repetition: Repetition, context: V2Context) -> Value:
+    """PID-6, XPN -> the family name of the patient's mother."""
+    del context
+    return repetition.component(1).strip() or repetition.component(2).strip() or None
+
+
+def telephone(use: str) -> Reader:
+    """Return a reader of XTN whose use is told by the field where the value does not tell it."""
+
+    def reader(repetition: Repetition, context: V2Context) -> Value:
+        made = xtn(repetition, context)
+        return made and (made if "use" in made else {**made, "use": use})
+
+    return reader
+
+
+def birth_place(repetition: Repetition, context: V2Context) -> Value:
+    """PID-23, ST (older senders: XAD) -> Address."""
+    if repetition.count > 1:
+        return xad(repetition, context)
+    return compact(text=repetition.text.strip())

@@ -1,0 +1,88 @@
+"""The OR board: procedures as the OR command center lists them, in one statement."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psycopg.rows import dict_row
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+PROCEDURES = """
+SELECT r.fhir_id AS id, p.id AS row_id, r.created_at, r.last_updated AS updated_at,
+    t.mrn, t.display_name AS patient_name,
+    coalesce(c.text, (SELECT coalesce(g.display, g.code) FROM coding g WHERE g.concept_id = c.id
+        ORDER BY g.item_no LIMIT 1)) AS procedure_type,
+    p.surgical_status, p.status, p.cardiology_clearance, p.stress_test_status, p.consent_status,
+    p.side AS procedure_side, p.case_class, p.estimated_minutes,
+    coalesce(l.name, p.scheduled_location_text) AS scheduled_location,
+    p.scheduled_start, p.scheduled_end,
+    (SELECT coalesce(json_agg(coalesce(b.text, b.kind) ORDER BY b.item_no), '[]') FROM procedure_barrier b
+        WHERE b.owner_id = p.id AND b.resolved_at IS NULL) AS barriers,
+    (SELECT string_agg(a.text, E'\\n' ORDER BY a.item_no) FROM annotation a
+        WHERE a.owner_id = p.id AND a.element = 'note') AS notes
+FROM procedure p
+JOIN resource r ON r.id = p.id
+LEFT JOIN patient t ON t.id = p.patient_id
+LEFT JOIN location l ON l.id = p.scheduled_location_id
+LEFT JOIN concept c ON c.owner_id = p.id AND c.element = 'code' AND c.child_id IS NULL
+WHERE r.deleted_at IS NULL
+    AND (%(id)s::text IS NULL OR r.fhir_id = %(id)s)
+    AND (%(surgical_status)s::text IS NULL OR p.surgical_status = %(surgical_status)s)
+    AND (%(status)s::text IS NULL OR p.status = %(status)s)
+    AND (%(patient_mrn)s::text IS NULL OR t.mrn = %(patient_mrn)s)
+    AND (%(scheduled_location)s::text IS NULL
+        OR lower(l.name) = lower(%(scheduled_location)s)
+        OR lower(p.scheduled_location_text) = lower(%(scheduled_location)s)
+        OR lower(%(scheduled_location)s) IN (SELECT lower(x) FROM json_array_elements_text(l.alias) AS x))
+ORDER BY p.scheduled_lo NULLS LAST, r.created_at, r.id
+LIMIT %(limit)s OFFSET %(skip)s
+"""
+
+FINDINGS = """
+SELECT r.fhir_id AS id, f.kind, f.side, f.segment, f.finding, f.stenosis_pct, f.length_mm, f.diameter_mm, f.psv_cm_s,
+    f.calcification, f.runoff_vessels, f.source_modality, f.measure, f.measure_value, f.measure_class
+FROM arterial_finding f JOIN resource r ON r.id = f.id
+WHERE f.procedure_id = %s AND r.deleted_at IS NULL ORDER BY r.created_at, r.id
+"""
+
+LOCATION = """SELECT r.fhir_id FROM location l JOIN resource r ON r.id = l.id WHERE r.deleted_at IS NULL
+    AND (lower(l.name) = lower(%(name)s)
+        OR lower(%(name)s) IN (SELECT lower(x) FROM json_array_elements_text(l.alias) AS x))
+    ORDER BY r.created_at, r.id LIMIT 1"""
+
+
+def procedures(
+    connection: Connection[Any],
+    *,
+    id: str | None = None,  # noqa: A002 - the column's own name
+    surgical_status: str | None = None,
+    status: str | None = None,
+    patient_mrn: str | None = None,
+    scheduled_location: str | None = None,
+    skip: int = 0,
+    limit: int = 500,
+) -> list[dict[str, Any]]:
+    """Return the live procedures that have all the given values, by their slot; a location by name, alias or text."""
+    asked = {
+        "id": id,
+        "surgical_status": surgical_status,
+        "status": status,
+        "patient_mrn": patient_mrn,
+        "scheduled_location": scheduled_location,
+        "skip": skip,
+        "limit": limit,
+    }
+    return connection.cursor(row_factory=dict_row).execute(PROCEDURES, asked).fetchall()
+
+
+def arterial_findings(connection: Connection[Any], procedure: object) -> list[dict[str, Any]]:
+    """Return the arterial findings of a procedure, by its row id."""
+    return connection.cursor(row_factory=dict_row).execute(FINDINGS, (procedure,)).fetchall()
+
+
+def location_named(connection: Connection[Any], name: str) -> str | None:
+    """Return the FHIR id of the location that has a name or alias, None where none has."""
+    row = connection.execute(LOCATION, {"name": name}).fetchone()
+    return row[0] if row else None

@@ -1,0 +1,56 @@
+"""What hangs on a row: the reports and procedures of an order, and whether live rows still belong to something."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from storage.model.columns import BY_TABLE, Link
+from storage.model.resource import Detail, Typed
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+OWNERS = ("patient", "encounter", "order", "procedure", "case")
+"""The links by which a row belongs to another, so that the other may not be deleted under it."""
+
+OF_ORDER = """SELECT t.id, t.status FROM {table} t JOIN resource r ON r.id = t.id
+    WHERE t.order_id = %s AND r.deleted_at IS NULL"""
+
+
+def reports(connection: Connection[Any], order: UUID) -> list[tuple[UUID, str]]:
+    """Return id and status of the live reports of an order."""
+    return connection.execute(OF_ORDER.format(table="report"), (order,)).fetchall()
+
+
+def procedures(connection: Connection[Any], order: UUID) -> list[tuple[UUID, str]]:
+    """Return id and status of the live procedures of an order."""
+    return connection.execute(OF_ORDER.format(table="procedure"), (order,)).fetchall()
+
+
+def count(connection: Connection[Any], table: str, row: UUID) -> int:
+    """Return how many live resources belong to a row by patient, encounter, order, procedure or case."""
+    statement = _counting(table)
+    if statement is None:
+        return 0
+    found = connection.execute(statement, {"id": row}).fetchone()
+    return found[0] if found else 0
+
+
+@cache
+def _counting(target: str) -> str | None:
+    parts = [
+        f'SELECT id FROM "{name}" WHERE "{group.names[0]}" = %(id)s'  # noqa: S608 - names of our own tables
+        for name, table in BY_TABLE.items()
+        if issubclass(table, (Typed, Detail))
+        for group in table.groups.values()
+        if isinstance(group, Link) and group.name in OWNERS and group.target_table == target
+    ]
+    if not parts:
+        return None
+    union = " UNION ".join(parts)
+    return (
+        f"SELECT count(*) FROM ({union}) d JOIN resource r ON r.id = d.id"  # noqa: S608 - names of our own tables
+        " WHERE r.deleted_at IS NULL AND r.id <> %(id)s"
+    )

@@ -1,0 +1,50 @@
+"""What a connection from the pool and a transaction cost over psycopg alone."""
+
+from __future__ import annotations
+
+import psycopg
+import sqlalchemy as sa
+
+from storage.session import Store, driver_url
+from tests.benchmarks import Ratio, seconds
+
+
+def measure(url: str) -> list[Ratio]:
+    """A read, a SQLAlchemy read and a transaction, each through the store and on a bare connection."""
+    store = Store(url, pool_size=2)
+    statement = sa.text("SELECT 1")
+
+    def nothing() -> None:
+        with store.connection():
+            pass
+
+    def read() -> None:
+        with store.connection() as connection:
+            connection.execute("SELECT 1").fetchone()
+
+    def read_by_sqlalchemy() -> None:
+        with store.sql() as connection:
+            connection.execute(statement).scalar()
+
+    def write() -> None:
+        with store.transaction() as session:
+            session.raw.execute("SELECT 1")
+
+    with psycopg.connect(driver_url(url), autocommit=True) as bare:
+
+        def bare_read() -> None:
+            bare.execute("SELECT 1").fetchone()
+
+        def bare_write() -> None:
+            with bare.transaction():
+                bare.execute("SELECT 1")
+
+        one_read, one_write = seconds(bare_read), seconds(bare_write)
+        found = [
+            Ratio("check a connection out and in (bare: a read)", seconds(nothing), one_read),
+            Ratio("read", seconds(read), one_read),
+            Ratio("read by SQLAlchemy", seconds(read_by_sqlalchemy), one_read),
+            Ratio("transaction with one statement", seconds(write), one_write),
+        ]
+    store.close()
+    return found

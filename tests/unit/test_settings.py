@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from gateway.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("SUTURE_"):
+            monkeypatch.delenv(name)
+
+
+def test_the_defaults_are_those_of_the_contract() -> None:
+    found = Settings()
+    assert (found.host, found.http_port, found.mllp_port, found.workers) == ("127.0.0.1", 8080, 2575, 1)
+    assert found.database_url is None
+    assert found.max_body_bytes == found.mllp_max_frame_bytes == 16 * 1024 * 1024
+    assert (found.log_format, found.site_timezone, found.allow_unauthenticated) == ("console", "UTC", False)
+
+
+def test_root_keeps_the_data_where_the_database_can_reach_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert Settings().data_dir == Path("/var/lib/suture")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert Settings().data_dir == Path("data")
+
+
+def test_every_setting_comes_from_the_environment_and_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {
+        "SUTURE_DATA_DIR": "/srv/suture",
+        "SUTURE_DATABASE_URL": "postgresql://u@h/d",
+        "SUTURE_HOST": "::1",
+        "SUTURE_HTTP_PORT": "8081",
+        "SUTURE_MLLP_PORT": "2576",
+        "SUTURE_WORKERS": "3",
+        "SUTURE_LOG_FORMAT": "json",
+        "SUTURE_SITE_TIMEZONE": "Europe/Oslo",
+        "SUTURE_MAX_BODY_BYTES": "2048",
+        "SUTURE_MLLP_MAX_FRAME_BYTES": "4096",
+        "SUTURE_ALLOW_UNAUTHENTICATED": "True",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert Settings().environment() == given
+    assert len(given) == len(Settings.model_fields)
+
+
+def test_each_setting_says_what_it_is() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "::1", "localhost"])
+def test_loopback_needs_no_permission(host: str) -> None:
+    assert Settings(host=host).host == host
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "gateway.hospital.example", ""])
+def test_any_other_address_is_refused_unless_the_operator_says_so(host: str) -> None:
+    with pytest.raises(ValidationError, match="SUTURE_ALLOW_UNAUTHENTICATED=true"):
+        Settings(host=host)
+    assert Settings(host=host, allow_unauthenticated=True).host == host
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("http_port", "0", "greater than or equal to 1"),
+        ("http_port", "65536", "less than or equal to 65535"),
+        ("http_port", "2575", "cannot share one port"),
+        ("workers", "0", "greater than or equal to 1"),
+        ("log_format", "xml", "'console' or 'json'"),
+        ("site_timezone", "Mars/Olympus", "not a time zone"),
+        ("site_timezone", "../../etc/passwd", "not a time zone"),
+        ("database_url", "mysql://u:hunter2@h/d", "must begin with postgresql://"),
+        ("max_body_bytes", "12", "greater than or equal to 1024"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(f"SUTURE_{name.upper()}", value)
+    with pytest.raises(ValidationError, match=said) as caught:
+        Settings()
+    assert "hunter2" not in str(caught.value)
+
+
+def test_several_workers_share_the_mllp_port() -> None:
+    assert not Settings(workers=1).share_ports
+    assert Settings(workers=2).share_ports
