@@ -19,8 +19,8 @@ from sqlalchemy.exc import DBAPIError
 from gateway import errors
 from gateway.unit import NewId, Site, Unit, mapping_of
 from mappings import resource
-from storage import search, versions
-from storage.errors import from_driver
+from storage import loader, search, versions
+from storage.errors import Duplicate, known
 from storage.model.people import SYSTEM_USER_ID
 from storage.search.query import Query
 from storage.session import Session, Store
@@ -163,16 +163,27 @@ class Records:
         Raises Problem for everything that the rules and the database refuse.
         """
 
+        units: list[Unit] = []
+
         def attempt(session: Session) -> T:
             actor_id, actor = _actor(session, caller.user)
             author = Author(caller.door, actor_id, self.clock(), caller.message_id)
-            return work(Unit(session, author, self.new_id, replace(self.site, actor=actor)))
+            units.append(Unit(session, author, self.new_id, replace(self.site, actor=actor)))
+            return work(units[-1])
 
         try:
             return self.store.run(attempt)
         except (psycopg.Error, DBAPIError) as error:
-            cause = error.orig if isinstance(error, DBAPIError) else error
-            raise from_driver(cause) if isinstance(cause, psycopg.Error) else error from error
+            refusal = known(error)
+            if isinstance(refusal, Duplicate) and refusal.what == "uq_identifier":
+                raise self._taken(units[-1].identifiers()) from error
+            raise refusal from error
+
+    def _taken(self, identifiers: list[tuple[str, str, str]]) -> Duplicate:
+        """Return which of the identifiers of a refused unit of work is in use already: (type, system, value) each."""
+        with self.store.connection() as connection:
+            taken = loader.taken(connection, identifiers)
+        return Duplicate("identifier", *(taken or (None, None)))
 
     def _written(self, unit: Unit, key: UUID, *, created: bool) -> Written:
         made = unit.flush().get(key)

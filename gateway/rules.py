@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from gateway import errors
-from mappings import convert, order_workflow, orders
+from mappings import convert, order_workflow, orders, research
 from mappings.order_workflow import state_of
 from mappings.times import render_instant
 from mappings.workflow import orders as machine
@@ -209,6 +209,35 @@ def encounter_history(unit: Unit, draft: Draft) -> None:
     convert.put(place, line, "statusHistory", [{"status": before, "period": period}])
 
 
+# --- research cases ------------------------------------------------------------------------------------------------
+
+
+def research_case(unit: Unit, draft: Draft) -> None:
+    """Check the encounter of a research case, date it by the encounter where the registry does not."""
+    record = draft.record
+    if not record.details or research.kind_of(record) is None:
+        return
+    native = unit.author.origin == "rest"
+    wanted = record.main["encounter_id"]
+    encounter = next(iter(unit.load("Encounter", [wanted])), None) if wanted else None
+    research.check_encounter(record, encounter and encounter.main, native=native)
+    if encounter is not None and unit.author.origin != "fhir":
+        research.default_date(record, encounter.main)
+
+
+def research_members(unit: Unit, draft: Draft) -> None:
+    """Let the members that a case names belong to it; their resources do not show it, so it makes no version."""
+    owner = draft.record
+    for reference in research.member_references(owner):
+        member = next(iter(unit.load("Observation", [reference["target_id"]])), None)
+        if member is None or not research.claim(owner, member):
+            continue
+        kind = research.kind_of(member)
+        column = research.owner_column(owner, kind.name) if kind else None
+        if kind is not None and column is not None:
+            unit.afterwards(dependents.claim, kind.name, column, member.resource["id"], owner.resource["id"])
+
+
 SETTLED_LAST = frozenset({"ServiceRequest"})
 """Types whose rules run after those of all others, since those change them."""
 
@@ -217,4 +246,5 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "DiagnosticReport": (report_moves_order,),
     "Procedure": (procedure_readiness, procedure_moves_order),
     "Encounter": (encounter_history,),
+    "Observation": (research_case, research_members),
 }

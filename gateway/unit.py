@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +24,7 @@ from mappings.shape import links, shape
 from storage import dependents, loader
 from storage.errors import Dependents
 from storage.model.columns import Row
-from storage.model.shared import Reference
+from storage.model.shared import Identifier, Reference
 from storage.record import Record
 from storage.session import Session
 from storage.versions import Stored
@@ -68,6 +69,7 @@ class Unit:
         """The role of who acts, for rules that ask for one; None as long as nobody signs on."""
         self.override_reason: str | None = None
         self._walking: set[UUID] = set()
+        self._after: list[Callable[[], None]] = []
 
     # --- getting records ---------------------------------------------------------------------------------------
 
@@ -146,6 +148,10 @@ class Unit:
         self.touch(record)
         return record
 
+    def afterwards(self, work: Callable[..., None], *values: Any) -> None:
+        """Do something with the connection (its first argument) once the rows of this flush are written."""
+        self._after.append(partial(work, self.session.raw, *values))
+
     def walk(self, record: Record) -> None:
         """Say that a record was taken forward by a fact: its change is told, not asked for, and so not judged."""
         self._walking.add(record.resource["id"])
@@ -167,6 +173,16 @@ class Unit:
         record.resource["deleted_at"] = self.author.at
         self.touch(record, "delete")
 
+    def identifiers(self) -> list[tuple[str, str, str]]:
+        """Return the identifiers of changed records whose systems are declared unique: type, system, value."""
+        return [
+            (row["resource_type"], row["system"], row["value"])
+            for draft in self.drafts.values()
+            if draft.changed
+            for row in draft.record.all_rows(Identifier)
+            if row["is_unique"]
+        ]
+
     # --- writing -----------------------------------------------------------------------------------------------
 
     def flush(self) -> dict[UUID, Stored]:
@@ -181,6 +197,8 @@ class Unit:
             self.writer.write(changes, self.author)
         for draft in work:
             draft.changed = False
+        while self._after:
+            self._after.pop(0)()
         self._link_waiting([change.record for change in changes if change.op == "create"])
         return {
             change.record.resource["id"]: stored(change, self.author, self.site.actor) for change in changes

@@ -138,7 +138,7 @@ def _put_woven(at: At, line: Woven, key: str, value: Value) -> None:
 
 
 def _put_part(at: At, line: Part, key: str, value: Value) -> None:
-    if type(value) is dict:
+    if type(value) is dict and value:
         put_object(_within(at, key), line, value)  # pyright: ignore[reportUnknownArgumentType]
     else:
         keep(at.keep, "x", at.pointer + key, value)
@@ -257,8 +257,9 @@ def _put_extension(at: At, line: Extension, items: list[dict[str, Any]]) -> int:
 
 def _partly_kept(at: At) -> bool:
     """Tell whether the remainder holds parts of claimed extensions, which may have to be made when rendering."""
-    pointer = f"{at.pointer}extension:"
-    return any(key.startswith(pointer) for key in (at.keep["remainder"] or {}).get("x", ()))
+    remainder: Any = at.keep["remainder"]
+    start = f"{at.pointer}extension:"
+    return bool(remainder) and any(pointer.startswith(start) for pointer in remainder.get("x", ()))
 
 
 def _without_url(item: dict[str, Any]) -> dict[str, Any]:
@@ -434,6 +435,11 @@ def carry(mapping: Mapping, old: Record, new: Record, new_id: NewId) -> None:
                 put_extensions(after, mapping, [item])
     if mapping.kept_identifiers:
         _carry_identifiers(mapping, before, after)
+    for group in mapping.kept_columns:
+        source = old.main if group.detail is None else old.details.get(group.detail)
+        target = new.main if group.detail is None else new.details.get(group.detail)
+        if source is not None and target is not None:
+            target.update({name: source[name] for name in group.names})
     for group in mapping.kept_columns:
         _carry_column(group, old, new)
 

@@ -89,10 +89,8 @@ def inner_concept(component: int) -> Reader:
     def reader(repetition: Repetition, context: V2Context) -> Value:
         del context
         code, display, name = (repetition.component(component, sub) for sub in (1, 2, 3))
-        coding = (
-            compact(system=code_system(name), code=code.strip(), display=display.strip()) if code else None
-        )
-        found: list[Any] = [coding] if coding else []
-        return compact(coding=found, text="" if found else display.strip())
+        if not code:
+            return compact(text=display.strip())
+        return {"coding": [compact(system=code_system(name), code=code.strip(), display=display.strip())]}
 
     return reader

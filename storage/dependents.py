@@ -29,6 +29,11 @@ def procedures(connection: Connection[Any], order: UUID) -> list[tuple[UUID, str
     return connection.execute(OF_ORDER.format(table="procedure"), (order,)).fetchall()
 
 
+def claim(connection: Connection[Any], table: str, column: str, member: UUID, owner: UUID) -> None:
+    """Let a member's row point to its case or follow-up."""
+    connection.execute(f'UPDATE "{table}" SET "{column}" = %s WHERE id = %s', (owner, member))  # noqa: S608 - our own tables
+
+
 def count(connection: Connection[Any], table: str, row: UUID) -> int:
     """Return how many live resources belong to a row by patient, encounter, order, procedure or case."""
     statement = _counting(table)

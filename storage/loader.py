@@ -102,6 +102,18 @@ def numbered(connection: Connection[Any], resource_type: str, value: str) -> lis
     return [row[0] for row in connection.execute(NUMBERED, (resource_type, value)).fetchall()]
 
 
+TAKEN = """SELECT i.system, i.value FROM unnest(%s::text[], %s::text[], %s::text[]) AS w(type, system, value)
+    JOIN identifier i ON i.is_unique AND (i.resource_type, i.system, i.value) = (w.type, w.system, w.value) LIMIT 1"""
+
+
+def taken(
+    connection: Connection[Any], identifiers: Sequence[tuple[str, str, str]]
+) -> tuple[str, str] | None:
+    """Return the first of unique identifiers (type, system, value) that a resource has: its system and value."""
+    asked = tuple([item[place] for item in identifiers] for place in range(3))
+    return connection.execute(TAKEN, asked).fetchone()
+
+
 REFERRING = """SELECT DISTINCT f.owner_id FROM reference f JOIN resource r ON r.id = f.owner_id
     WHERE f.path = %s AND f.target_id = %s AND r.resource_type = %s AND r.deleted_at IS NULL ORDER BY f.owner_id"""
 

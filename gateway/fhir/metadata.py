@@ -10,8 +10,9 @@ from gateway.fhir.wire import encode
 from gateway.health import RELEASE
 from mappings.element import Mapping
 from mappings.resources import REGISTRY
-from mappings.search import parameters
+from mappings.search import SearchParameter, parameters
 from mappings.times import render_instant
+from storage.search.query import Refers
 
 INTERACTIONS = ("read", "vread", "update", "delete", "history-instance", "create", "search-type")
 
@@ -65,6 +66,6 @@ def _pointing(resource_type: str) -> list[str]:
     )
 
 
-def _targets(parameter: Any) -> set[str]:
-    told = {target.only for target in parameter.targets}
+def _targets(parameter: SearchParameter) -> set[str]:
+    told = {target.only for target in parameter.targets if isinstance(target, Refers)}
     return set(REGISTRY) if None in told else {name for name in told if name}

@@ -121,7 +121,7 @@ async def update_one(request: Ask, resource_type: str, fhir_id: str) -> Response
     return answer.resource(version, 201 if created else 200, location if created else None, prefer)
 
 
-@delete("/{resource_type:str}/{fhir_id:str}", status_code=204)
+@delete("/{resource_type:str}/{fhir_id:str}", status_code=200)
 async def delete_one(request: Ask, resource_type: str, fhir_id: str) -> Response[bytes]:
     """delete: https://hl7.org/fhir/R4/http.html#delete. Deleting what is not there is no error."""
     seen = answer.if_match(request.headers.get("if-match"))

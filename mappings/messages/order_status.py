@@ -12,9 +12,11 @@ from mappings.element import IllegalTransition
 from mappings.messages.coverage import MessageRefused
 from mappings.messages.moments import moment
 from mappings.order_workflow import bring_about_walk, set_state, state_of
-from mappings.workflow.orders import OPEN, State, walk
+from mappings.workflow.orders import OPEN, walk
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+    from datetime import datetime
     from uuid import UUID
 
     from mappings.er7 import Segment
@@ -90,7 +92,7 @@ def read_status(desk: Desk, part: OrderPart) -> Wanted:
     return wanted(control, status, result, booked=booked)
 
 
-def _code(desk: Desk, segment: Segment | None, number: int, known: frozenset[str] | set[str]) -> str:
+def _code(desk: Desk, segment: Segment | None, number: int, known: AbstractSet[str]) -> str:
     if segment is None or segment.field(number).is_null:
         return ""
     code = segment.field(number).first.component(1).strip().upper()
@@ -108,10 +110,6 @@ def move(desk: Desk, order: Record, asked: Wanted, part: OrderPart, reporter: UU
     A fact that comes too late changes nothing and is warned about. Raises MessageRefused (207) for a request that the
     workflow has not from the present state.
     """
-    head = part.head
-    if desk.is_new(order) and order.main["status"] is None:
-        set_state(order, State("ordered"))
-        order.main["status"] = None
     present = state_of(order)
     if present.record_state == "entered-in-error" or (present.status == "cancelled" and asked.status != "cancelled"):
         _refuse(desk, asked, part, "The order is cancelled or in error and stays so")
@@ -127,12 +125,12 @@ def move(desk: Desk, order: Record, asked: Wanted, part: OrderPart, reporter: UU
     except IllegalTransition as illegal:
         _refuse(desk, asked, part, f"The order does not go from {illegal.present} to {illegal.wanted}")
         return
-    _stamp(desk, order, part, steps and steps[-1].target)
+    if steps and steps[-1].target in ("completed", "reported"):
+        _stamp(desk, order, part)
     bring_about_walk(order, steps, _when(desk, part), reporter)
     if steps:
         set_state(order, state_of(order)._replace(on_hold=False))
         desk.steps.append((order, steps))
-    del head
 
 
 def _hold(desk: Desk, order: Record, asked: Wanted, part: OrderPart) -> None:
@@ -153,7 +151,7 @@ def _refuse(desk: Desk, asked: Wanted, part: OrderPart, text: str) -> None:
     desk.coverage.warn("0", head, text=text)
 
 
-def _when(desk: Desk, part: OrderPart):
+def _when(desk: Desk, part: OrderPart) -> datetime:
     """Return when it happened: the transaction (ORC-9), the report (OBR-22), the message, else now."""
     told = (
         moment(segment, number, desk.context)
@@ -163,7 +161,7 @@ def _when(desk: Desk, part: OrderPart):
     return next((at for at in told if at is not None), desk.workspace.author.at)
 
 
-def _stamp(desk: Desk, order: Record, part: OrderPart, target: str | tuple[()] ) -> None:
+def _stamp(desk: Desk, order: Record, part: OrderPart) -> None:
     """Tell when the order was performed (OBR-8, else OBR-7), before the walk stamps the time of the message."""
-    if target in ("completed", "reported") and part.obr is not None and order.main["performed_at"] is None:
+    if part.obr is not None and order.main["performed_at"] is None:
         order.main["performed_at"] = moment(part.obr, 8, desk.context) or moment(part.obr, 7, desk.context)

@@ -17,7 +17,7 @@ from mappings.messages.coverage import Coverage, MessageRefused, Warned
 from mappings.messages.kept import keep_fields
 from mappings.messages.reading import Reading, combine, read_line
 from mappings.resources import REGISTRY
-from storage.model.shared import Identifier
+from storage.model.shared import Identifier, Reference
 
 if TYPE_CHECKING:
     from mappings.er7 import Message, Segment
@@ -165,6 +165,20 @@ class Desk:
         for item in items:
             if item not in (self.get(record, element) or ()):
                 convert.append(self.top(record), line, item, f"{line.element}")
+
+    def referred(self, record: Record, element: str, resource_type: str) -> list[Record]:
+        """Return the live records of a type that an element refers to, those that this message made among them."""
+        value = self.get(record, element) or ()
+        told = {item.get("reference") for item in (value if isinstance(value, list) else [value])}
+        ids = [
+            row["target_id"]
+            for row in record.all_rows(Reference)
+            if row["path"] == element and row["target_type"] == resource_type and row["target_id"] is not None
+        ]
+        known = [item for item in self.workspace.load(resource_type, ids) if item.resource["deleted_at"] is None]
+        own = (item.record for item in self.written if item.action == "created")
+        made = (item for item in own if item.resource["resource_type"] == resource_type)
+        return [*known, *(item for item in made if refer(item)["reference"] in told)]
 
     # --- fields ----------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mappings.element import Refused, cs
 from mappings.research.arterial_columns import ARTERIAL, CLASSES, MEASURED
 from mappings.research.codes import LATERALITY, OBSERVATION, SCT, codings, value_system
-from mappings.research.elements import Shown, get, put
+from mappings.research.elements import Shown, branch, get, put
 from mappings.research.values import Ordinary, listed_code, quantity, quantity_in
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def _code(record: Record) -> tuple[Any, ...]:
 
 
 def one_of(concept: Value, system: str, allowed: tuple[str, ...], where: str) -> str | None:
-    """Return the code of a concept in a system, None where it has none; raises Refused for an unlisted one."""
+    """Return the code of a concept in a system, None for none; raises Refused for an unlisted one."""
     code = next((c.get("code") for c in codings(concept) if c.get("system") == system), None)
     if code is not None and code not in allowed:
         raise Refused("code-invalid", where, code, ", ".join(allowed))
@@ -70,7 +70,7 @@ def _write_site(record: Record, detail: Row) -> None:
 
 def _value(record: Record) -> tuple[Any, ...]:
     """Finding, measure_value and measure_class: the one that kind and measure ask for."""
-    (kind, measure), found = _code(record), get(record, "valueQuantity") or {}
+    (kind, measure), found = _code(record), branch(record, "valueQuantity")
     if not found:
         return (None, None, None)
     where = "Observation.value"

@@ -14,11 +14,12 @@ from mappings.element import Mapping, Refused
 from mappings.research import attributes
 from mappings.research.arterial_columns import ARTERIAL
 from mappings.research.codes import ALL, BY_PATH, CASE, SCT
-from mappings.research.elements import get, put
+from mappings.research.elements import items, put
 from mappings.research.links import TARGETS, point, targets
 from mappings.research.typed import check, detail_of, kind_of, project
 from mappings.research.udi import parts_of_carrier
-from mappings.research.values import KINDS as VALUES, held, hold
+from mappings.research.values import KINDS as VALUES
+from mappings.research.values import held, hold
 from mappings.resources.observation_lines import LINES
 from storage.model.observation import STATUSES, Observation
 from storage.model.research import KINDS
@@ -60,8 +61,8 @@ def new_case(kind: str | CaseKind, values: dict[str, Value], new_id: NewId) -> R
     """Make a case, a member or an arterial finding from JSON values by column name.
 
     Besides the columns: ``status`` (of Observation) and the FHIR ids ``patient_id``, ``encounter_id``,
-    ``procedure_id``, ``surgeon_id``, ``trainee_id``. A case without a status is a draft (registered), anything
-    else final. Raises Refused, whose expression is the column.
+    ``procedure_id``, ``surgeon_id``, ``trainee_id``. A case without a status is a draft (registered),
+    anything else final. Raises Refused, whose expression is the column.
     """
     told = find_kind(kind) if isinstance(kind, str) else kind
     record = resource.blank(OBSERVED, new_id)
@@ -109,7 +110,7 @@ def _kind(record: Record) -> CaseKind:
 
 
 def _references(kind: CaseKind) -> tuple[str, ...]:
-    """The references that JSON may set: those of the detail row; every kind has a patient and an encounter."""
+    """The references that JSON may set: patient, encounter, and those of the detail row."""
     columns = kind.table.table.c
     return ("patient_id", "encounter_id", *(name for name in TARGETS if name in columns))
 
@@ -123,7 +124,7 @@ def _json_names(kind: CaseKind) -> dict[str, str]:
 
 
 def accept(kind: CaseKind, column: Column, value: Value, where: str) -> Any:
-    """Return what a column holds of a JSON value, None for null and empty ones; raises Refused at ``where``."""
+    """Return what a column holds of a JSON value, None for null and empty ones; raises Refused."""
     if value is None or value == "" or value == []:
         return None
     if column.kind == "attributes":
@@ -195,7 +196,7 @@ def _people(record: Record) -> dict[str, str | None]:
 
 def add_member(case: Record, fhir_id: str) -> None:
     """Let a case name an Observation as its member (hasMember), once."""
-    found, wanted = get(case, "hasMember") or [], f"Observation/{fhir_id}"
+    found, wanted = items(case, "hasMember"), f"Observation/{fhir_id}"
     if all(item.get("reference") != wanted for item in found):
         put(case, "hasMember", [*found, {"reference": wanted}])
 

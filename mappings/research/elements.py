@@ -36,8 +36,18 @@ def top(record: Record) -> At:
 
 
 def get(record: Record, element: str) -> Value:
-    """Return an element of an observation; of a choice ``{key: value}``."""
+    """Return an element of an observation, None where it is not there."""
     return convert.element(top(record), BY_ELEMENT[element])
+
+
+def items(record: Record, element: str) -> list[dict[str, Any]]:
+    """Return an array of an observation, empty where it is not there."""
+    return get(record, element) or []
+
+
+def branch(record: Record, element: str) -> dict[str, Value]:
+    """Return a choice of an observation as ``{key: value}``, empty where it is not there."""
+    return get(record, element) or {}
 
 
 def put(record: Record, element: str, value: Value) -> None:
@@ -64,29 +74,29 @@ def effective(column: str) -> Shown:
 
 
 def _effective(record: Record) -> tuple[Any, ...]:
-    found = get(record, "effectiveDateTime") or {}
+    found = branch(record, "effectiveDateTime")
     period = found.get("effectivePeriod", {})
     return (found.get("effectiveDateTime") or found.get("effectiveInstant") or period.get("start"),)
 
 
 def _notes(record: Record) -> tuple[Any, ...]:
-    texts = [note["text"] for note in get(record, "note") or [] if "text" in note]
+    texts = [note["text"] for note in items(record, "note") if "text" in note]
     return ("\n".join(texts) or None,)
 
 
 def _write_notes(record: Record, detail: Row) -> None:
-    notes, text = get(record, "note") or [], detail["notes"]
+    notes, text = items(record, "note"), detail["notes"]
     kept = notes[0] if len(notes) == 1 else {}
     put(record, "note", [{**kept, "text": text}] if text else None)
 
 
 def _registry_id(record: Record) -> tuple[Any, ...]:
-    found = get(record, "identifier") or []
+    found = items(record, "identifier")
     return (next((item.get("value") for item in found if item.get("system") == REGISTRY_ID), None),)
 
 
 def _write_registry_id(record: Record, detail: Row) -> None:
-    value, found = detail["registry_id"], get(record, "identifier") or []
+    value, found = detail["registry_id"], items(record, "identifier")
     made = [{"system": REGISTRY_ID, "value": value}] if value else []
     others = [item for item in found if item.get("system") != REGISTRY_ID]
     put(record, "identifier", [*made, *others] or None)
@@ -119,7 +129,7 @@ def _write_instrument(record: Record, detail: Row) -> None:
 
 
 def _score(record: Record) -> tuple[Any, ...]:
-    found = get(record, "valueQuantity") or {}
+    found = branch(record, "valueQuantity")
     if not found:
         return (None,)
     if "valueQuantity" not in found:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mappings.element import Refused
 from mappings.research.codes import ALL
-from mappings.research.elements import get
+from mappings.research.elements import items
 from mappings.research.typed import detail_of, kind_of, project
 from mappings.research.values import hold
 from storage.model.observation import Observation
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 def check_encounter(record: Record, encounter: Row | None, *, native: bool = False) -> None:
     """Check the encounter of a research case once references are resolved; others pass.
 
-    ``encounter`` is the row of the encounter that the case refers to, None where it is not here. It must be of
-    the same patient; the case must have a date or the encounter a start. Raises Refused ("required"), which
-    names columns where ``native``.
+    ``encounter`` is the row of the encounter that the case refers to, None where it is not here. It must be
+    of the same patient; the case must have a date or the encounter a start. Raises Refused ("required"),
+    which names columns where ``native``.
     """
     where, date = (
         ("encounter_id", "surgery_date") if native else ("Observation.encounter", "Observation.effective")
@@ -68,7 +68,7 @@ def member_references(record: Record) -> list[Row]:
 
 
 def owner_column(owner: Record, member_table: str) -> str | None:
-    """Return the column of a member that shall hold the owner's id: ``case_id`` or ``followup_id``; else None."""
+    """Return which column of a member holds its owner's id: ``case_id``, ``followup_id`` or None."""
     kind = kind_of(owner)
     if kind is None or member_table not in MEMBERS:
         return None
@@ -94,7 +94,7 @@ def claim(owner: Record, member: Record) -> bool:
 
 def is_member_of(record: Record, fhir_id: str) -> bool:
     """Tell whether a case names an Observation as its member."""
-    return any(item.get("reference") == f"Observation/{fhir_id}" for item in get(record, "hasMember") or [])
+    return any(item.get("reference") == f"Observation/{fhir_id}" for item in items(record, "hasMember"))
 
 
 def live_dependents(detail: Row, owner: UUID) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mappings.element import Refused
-from mappings.research.elements import get, put
+from mappings.research.elements import items, put
 from storage.model.shared import Reference
 from storage.record import FoundTarget
 
@@ -78,7 +78,7 @@ def point(record: Record, wanted: dict[str, str | None]) -> None:
     if "procedure_id" in wanted:
         _point_at(record, "partOf", "Procedure", [wanted["procedure_id"]], 1)
     if "surgeon_id" in wanted or "trainee_id" in wanted:
-        here = _of_type(get(record, "performer") or [], "Practitioner")
+        here = _of_type(items(record, "performer"), "Practitioner")
         ids: list[str | None] = [here[0] if here else None, here[1] if len(here) > 1 else None]
         people = [wanted.get("surgeon_id", ids[0]), wanted.get("trainee_id", ids[1])]
         if people[1] is not None and people[0] is None:
@@ -98,8 +98,8 @@ def _of_type(found: list[dict[str, Any]], resource_type: str) -> list[str]:
 def _point_at(
     record: Record, element: str, resource_type: str, wanted: list[str | None], places: int
 ) -> None:
-    """Let the first ``places`` references to a type be those wanted; one that is the same keeps its display."""
-    found: list[dict[str, Any]] = get(record, element) or []
+    """Let the first ``places`` references to a type be those wanted; one that stays is as it was."""
+    found = items(record, element)
     own = [item for item in found if _of_type([item], resource_type)]
     others = [item for item in found if not _of_type([item], resource_type)]
     same = {item["reference"]: item for item in own}

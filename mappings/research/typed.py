@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mappings.convert import draw_lines
 from mappings.element import Refused
+from mappings.remainder import same
 from mappings.research.arterial import SHOWN, check_measure
 from mappings.research.arterial_columns import ARTERIAL
 from mappings.research.codes import ALL, OUTCOME, routed
@@ -80,7 +81,7 @@ def project(record: Record) -> None:
 
 def _says(record: Record, element: Shown, wanted: tuple[Any, ...]) -> bool:
     try:
-        return element.read(record) == wanted
+        return same(list(element.read(record)), list(wanted))
     except Refused:
         return False
 
@@ -120,8 +121,8 @@ def expressions(kind: CaseKind) -> dict[str, str]:
 def check(record: Record, kind: CaseKind, where: dict[str, str]) -> None:
     """Check what a typed observation must have; ``where`` names each column to whoever is refused.
 
-    An encounter, the required columns, a side once it is final, a score within its instrument's range. That the
-    encounter is the patient's is for ``gates.check_encounter``. Raises Refused.
+    An encounter, the required columns, a side once it is final, a score within its instrument's range. That
+    the encounter is the patient's is for ``gates.check_encounter``. Raises Refused.
     """
     detail = detail_of(record, kind)
     if kind.name in KINDS and "encounter_id" not in dict(linked(record, detail)):

@@ -94,7 +94,10 @@ ORDER_WORKFLOW = extension(
 ORDER_DETAILS = extension(
     ext("order-details"),
     extension("clinicalHistory", one("valueString", OrderImaging.clinical_history, TEXT, "OBR-13")),
-    extension("studyInstanceUid", one("valueString", OrderImaging.study_instance_uid, TEXT, (V2("ZDS-1", text), V2("IPC-3", text)))),
+    extension(
+        "studyInstanceUid",
+        one("valueString", OrderImaging.study_instance_uid, TEXT, (V2("ZDS-1", text), V2("IPC-3", text))),
+    ),
     extension("numberOfImages", one("valueInteger", OrderImaging.number_of_images, INT)),
     extension("specimenType", one("valueString", OrderLab.specimen_type, TEXT)),
     extension("specimenSource", one("valueString", OrderLab.specimen_source, TEXT)),

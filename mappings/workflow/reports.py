@@ -45,7 +45,7 @@ _GRADES = {
 def order_target(status: str, obr25: str = "") -> str | None:
     """Return the workflow status that a report moves its order to (never back), None where it does nothing.
 
-    ``obr25`` is the letter of OBR-25 where a message brought it, which tells received, booked and begun apart.
+    ``obr25`` is the letter of OBR-25 of a message, which tells received, booked and begun apart.
     """
     if obr25 in _ORDER_OF_OBR25:
         return _ORDER_OF_OBR25[obr25]

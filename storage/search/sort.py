@@ -87,7 +87,7 @@ def after(keys: Sequence[Key], last: Any, cursor: Cursor) -> Test:
     pairs = [*zip(keys, cursor.values, strict=True), (final, cursor.last)]
     if all(key.descending == final.descending and not key.nullable for key in keys):
         left = sa.tuple_(*(key.expression for key, _ in pairs))
-        right = sa.tuple_(*(sa.bindparam(None, value, key.expression.type) for key, value in pairs))
+        right = sa.tuple_(*(_bound(key, value) for key, value in pairs))
         return left < right if final.descending != cursor.backward else left > right
     tests: list[Test] = []
     for place, (key, value) in enumerate(pairs):
@@ -96,15 +96,21 @@ def after(keys: Sequence[Key], last: Any, cursor: Cursor) -> Test:
     return sa.or_(*tests)
 
 
+def _bound(key: Key, value: Any) -> sa.BindParameter[Any]:
+    # Told as a parameter, a flag can be compared like any other value.
+    return sa.bindparam(None, value, key.expression.type)
+
+
 def _same(key: Key, value: Any) -> Test:
-    return key.expression.is_(None) if value is None else key.expression == value
+    return key.expression.is_(None) if value is None else key.expression == _bound(key, value)
 
 
 def _beyond(key: Key, value: Any, *, backward: bool) -> Test:
     if value is None:
         # Absent values are the last: nothing comes after them, all others before.
         return key.expression.is_not(None) if backward else sa.false()
-    later = key.expression < value if key.descending != backward else key.expression > value
+    other = _bound(key, value)
+    later = key.expression < other if key.descending != backward else key.expression > other
     if key.nullable and not backward:
         return sa.or_(later, key.expression.is_(None))
     return later

@@ -27,7 +27,13 @@ def known(mapping: Mapping) -> tuple[Extension, ...]:
 
 
 def draw_known(draw: Draw, line: Extension, fill: Fill) -> dict[str, Any]:
-    """Draw an extension as its line wants it: its value, or some of the extensions within it."""
+    """Draw an extension as its line wants it, now and then with an id, which no line claims."""
+    made = draw_claimed(draw, line, fill)
+    return {"id": "x1", **made} if draw(st.integers(0, 3)) == 0 else made
+
+
+def draw_claimed(draw: Draw, line: Extension, fill: Fill) -> dict[str, Any]:
+    """Draw an extension: its value, or some of the extensions within it."""
     if line.rows is not None and line.value is not None:
         return {"url": line.url, line.value: fill(draw, datatype(line.value))}
     lines = line.lines if line.rows is None else line.rows.mapping.lines
@@ -52,7 +58,7 @@ def draw_value(draw: Draw, line: Line, fill: Fill) -> tuple[str, Any]:
 
 
 def within(line: Line) -> st.SearchStrategy[Any] | None:
-    """Return the values that a line takes where its column is limited: to a list of codes, to a range of numbers."""
+    """Return the values that a line takes where its column is limited, to codes or to a range of numbers."""
     if not isinstance(line, One):
         return None
     if isinstance(line, Woven):
@@ -70,4 +76,3 @@ def datatype(key: str) -> str:
     """Return the datatype that a key ``valueQuantity`` tells."""
     name = key.removeprefix("value")
     return name if type_named(name) else name[0].lower() + name[1:]
-

@@ -1,6 +1,6 @@
-"""Any structurally valid R4 resource of a type, from the definitions of its elements: all datatypes, extensions known
-and unknown, extensions of primitives, contained resources, narrative; bounded in size and depth.
+"""Any structurally valid R4 resource of a type, by the definitions of its elements, of bounded size.
 
+All datatypes occur, extensions known and unknown, extensions of primitives, contained resources, narrative:
 https://hl7.org/fhir/R4/json.html
 """
 
@@ -32,8 +32,8 @@ REFERENCES = (
 
 @st.composite
 def resource(draw: Draw, type_name: str, mapping: Mapping | None = None) -> dict[str, Any]:
-    """Draw a resource of a type as it is decoded from JSON; ``mapping`` tells which extensions of it are known."""
-    made = {"resourceType": type_name, "id": draw(PRIMITIVES["id"])}
+    """Draw a resource of a type as it is decoded from JSON; ``mapping`` tells which extensions are known."""
+    made: dict[str, Any] = {"resourceType": type_name, "id": draw(PRIMITIVES["id"])}
     made |= draw_object(draw, type_name, "", 0)
     if mapping and known(mapping) and draw(st.booleans()):
         lines = draw(st.lists(st.sampled_from(known(mapping)), min_size=1, max_size=4))
@@ -49,11 +49,15 @@ def fill(draw: Draw, type_name: str) -> Any:
 
 def draw_object(draw: Draw, type_name: str, path: str, depth: int) -> dict[str, Any]:
     """Draw the elements directly below a path of a type: those required and some of the others."""
-    elements = [element for element in definitions.elements_at(type_name, path) if wanted(element, type_name, depth)]
+    elements = [
+        element for element in definitions.elements_at(type_name, path) if wanted(element, type_name, depth)
+    ]
     required = [element for element in elements if element.least]
     others = [element for element in elements if not element.least]
     most = 0 if depth > DEPTH else 7 if depth == 0 else 3
-    chosen = required + (draw(st.lists(st.sampled_from(others), max_size=most, unique=True)) if others else [])
+    chosen = required + (
+        draw(st.lists(st.sampled_from(others), max_size=most, unique=True)) if others else []
+    )
     if not any(element.name != "id" for element in chosen):
         chosen.append(next(element for element in others if element.name not in ("id", "extension")))
     made: dict[str, Any] = {}
@@ -63,10 +67,12 @@ def draw_object(draw: Draw, type_name: str, path: str, depth: int) -> dict[str, 
 
 
 def wanted(element: Element, type_name: str, depth: int) -> bool:
-    """Tell whether an element may be drawn here: nothing is contained in what is contained, nothing has no end."""
+    """Tell whether an element may be drawn here: contained resources contain nothing, and all has an end."""
     if element.name in ("contained", "text", "meta"):
         return depth == 0 or type_name not in definitions.resource_types()
-    return not (depth == 0 and element.path == "id") and not (type_name == "Extension" and element.name == "extension")
+    return not (depth == 0 and element.path == "id") and not (
+        type_name == "Extension" and element.name == "extension"
+    )
 
 
 def valued(draw: Draw, made: dict[str, Any]) -> dict[str, Any]:
@@ -97,12 +103,16 @@ def draw_element(draw: Draw, element: Element, type_name: str, depth: int) -> di
 
 
 def with_siblings(draw: Draw, key: str, values: list[Any], *, many: bool, depth: int) -> dict[str, Any]:
-    """Return primitives with, now and then, ids and extensions of their own, or with those in place of a value."""
-    siblings = [draw_sibling(draw) if depth < DEPTH and draw(st.integers(0, 5)) == 0 else None for _ in values]
+    """Return primitives with, now and then, ids and extensions of their own, or these in place of a value."""
+    siblings = [
+        draw_sibling(draw) if depth < DEPTH and draw(st.integers(0, 5)) == 0 else None for _ in values
+    ]
     if not any(siblings):
         return {key: values if many else values[0]}
-    told = [None if sibling and "extension" in sibling and draw(st.booleans()) else value
-            for value, sibling in zip(values, siblings, strict=True)]
+    told = [
+        None if sibling and "extension" in sibling and draw(st.booleans()) else value
+        for value, sibling in zip(values, siblings, strict=True)
+    ]
     made: dict[str, Any] = {f"_{key}": siblings if many else siblings[0]}
     if any(value is not None for value in told):
         made[key] = told if many else told[0]
@@ -112,7 +122,9 @@ def with_siblings(draw: Draw, key: str, values: list[Any], *, many: bool, depth:
 def draw_sibling(draw: Draw) -> dict[str, Any]:
     """Draw what stands beside a primitive: an id, extensions, or both."""
     extension = {"url": draw(st.sampled_from(UNKNOWN_URLS)), "valueCode": draw(PRIMITIVES["code"])}
-    return draw(st.sampled_from([{"id": "s1"}, {"extension": [extension]}, {"id": "s2", "extension": [extension]}]))
+    return draw(
+        st.sampled_from([{"id": "s1"}, {"extension": [extension]}, {"id": "s2", "extension": [extension]}])
+    )
 
 
 def draw_value(draw: Draw, element: Element, kind: str, depth: int, type_name: str = "") -> Any:
@@ -138,7 +150,11 @@ def draw_value(draw: Draw, element: Element, kind: str, depth: int, type_name: s
 def draw_code(draw: Draw, element: Element) -> str:
     """Draw a code of a required value set, any code where the set is open."""
     listed = definitions.codes(element.codes)
-    return draw(st.sampled_from(sorted({code for codes in listed.values() for code in codes})) if listed else PRIMITIVES["code"])
+    return draw(
+        st.sampled_from(sorted({code for codes in listed.values() for code in codes}))
+        if listed
+        else PRIMITIVES["code"]
+    )
 
 
 def draw_bound(draw: Draw, element: Element) -> dict[str, Any]:

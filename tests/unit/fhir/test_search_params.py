@@ -245,7 +245,10 @@ def test_what_shapes_the_result_may_be_told_once(text: str) -> None:
 
 
 def test_includes_name_source_paths_and_target() -> None:
-    text = "_include=Observation:subject:Patient&_include:iterate=Patient:organization&_revinclude=DiagnosticReport:result"
+    text = (
+        "_include=Observation:subject:Patient&_include:iterate=Patient:organization"
+        "&_revinclude=DiagnosticReport:result"
+    )
     first, second, third = search("Observation", text).query.includes
     assert (first.source, first.paths, first.target) == ("Observation", ("subject",), "Patient")
     assert (second.source, second.paths, second.iterate) == ("Patient", ("managingOrganization",), True)

@@ -37,7 +37,8 @@ FULL: dict[str, Any] = decode(
     "recorder": {"reference": "Practitioner/d1"}, "asserter": {"reference": "Patient/p1"},
     "stage": [{"summary": {"text": "IIb"}, "assessment": [{"reference": "Observation/o1"}],
                "type": {"text": "Fontaine"}}],
-    "evidence": [{"code": [{"text": "claudication"}], "detail": [{"reference": "Observation/o2"}]}, {"id": "e2"}],
+    "evidence": [{"code": [{"text": "claudication"}], "detail": [{"reference": "Observation/o2"}]},
+                 {"id": "e2"}],
     "note": [{"authorReference": {"reference": "Practitioner/d1"}, "text": "walks 100 m"}],
     "extension": [{"url": "http://hl7.org/fhir/StructureDefinition/condition-assertedDate",
                    "valueDateTime": "2026-01-31"}]
@@ -60,20 +61,29 @@ def test_each_element_fills_its_column() -> None:
     assert (main["recorded_date"], main["asserted_date"]) == ("2026-02-01", "2026-01-31")
     for name in ("clinicalStatus", "verificationStatus", "category", "severity", "code"):
         assert len(record.rows(Concept, None, name)) == 1
-    assert {link.column for link in record.links} == {"patient_id", "encounter_id", "recorder_id", "asserter_id"}
+    assert {link.column for link in record.links} == {
+        "patient_id",
+        "encounter_id",
+        "recorder_id",
+        "asserter_id",
+    }
 
 
 def test_arrays_are_rows_in_order() -> None:
     record = read(CONDITION, FULL)
     (stage,) = record.rows(DiagnosisStage)
     assert [row["text"] for row in record.rows(Concept, stage["id"], "stage.summary")] == ["IIb"]
-    assert [row["target_fhir_id"] for row in record.rows(Reference, stage["id"], "stage.assessment")] == ["o1"]
+    assert [row["target_fhir_id"] for row in record.rows(Reference, stage["id"], "stage.assessment")] == [
+        "o1"
+    ]
     first, second = record.rows(DiagnosisEvidence)
     assert [row["text"] for row in record.rows(Concept, first["id"], "evidence.code")] == ["claudication"]
     assert [row["target_fhir_id"] for row in record.rows(Reference, first["id"], "evidence.detail")] == ["o2"]
     assert second["remainder"] == {"x": {"id": "e2"}}
     (note,) = record.rows(Annotation, None, "note")
-    assert [row["target_fhir_id"] for row in record.rows(Reference, note["id"], "note.authorReference")] == ["d1"]
+    assert [row["target_fhir_id"] for row in record.rows(Reference, note["id"], "note.authorReference")] == [
+        "d1"
+    ]
 
 
 def test_what_is_read_comes_back_with_nothing_left_over() -> None:
@@ -96,10 +106,14 @@ def test_what_is_read_comes_back_with_nothing_left_over() -> None:
         ("abatementRange", {"high": {"value": 3}}, "Range", "abatement_start", None),
     ],
 )
-def test_each_branch_of_a_choice_has_its_columns(key: str, value: Any, kind: str, column: str, held: Any) -> None:
+def test_each_branch_of_a_choice_has_its_columns(
+    key: str, value: Any, kind: str, column: str, held: Any
+) -> None:
     given = without_choices(**{key: value})
     record = read(CONDITION, given)
-    stem = key.partition("D")[0] if key.endswith("DateTime") else key.rstrip("abcdefghijklmnopqrstuvwxyz")[:-1]
+    stem = (
+        key.partition("D")[0] if key.endswith("DateTime") else key.rstrip("abcdefghijklmnopqrstuvwxyz")[:-1]
+    )
     assert record.main[f"{stem}_kind"] == kind
     assert record.main[column] == held
     assert text(draw(CONDITION, record)) == text(given)

@@ -37,9 +37,11 @@ FULL: dict[str, Any] = decode(
     "subject": {"reference": "Patient/p1"}, "encounter": {"reference": "Encounter/e1"},
     "effectiveDateTime": "2026-03-01", "issued": "2026-03-01T12:00:00Z",
     "performer": [{"reference": "Organization/o"}], "resultsInterpreter": [{"reference": "Practitioner/d"}],
-    "specimen": [{"reference": "Specimen/s"}], "result": [{"reference": "Observation/2"}, {"reference": "Observation/1"}],
+    "specimen": [{"reference": "Specimen/s"}],
+    "result": [{"reference": "Observation/2"}, {"reference": "Observation/1"}],
     "imagingStudy": [{"reference": "ImagingStudy/i"}],
-    "media": [{"comment": "frontal", "link": {"reference": "Media/m", "display": "M"}}, {"link": {"display": "N"}}],
+    "media": [{"comment": "frontal", "link": {"reference": "Media/m", "display": "M"}},
+        {"link": {"display": "N"}}],
     "conclusion": "No pneumonia",
     "conclusionCode": [{"coding": [{"code": "N"}]}, {"coding": [{"system":
         "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation", "code": "H"}]}]
@@ -183,7 +185,7 @@ def test_official_reports_leave_nothing_over(corpus: Path) -> None:
         assert set(left) <= {"contained", "extension"}, path.name
 
 
-# --- set from inside ------------------------------------------------------------------------------------------------
+# --- set from inside ----------------------------------------------------------------------------------------
 
 
 def test_a_text_that_is_set_is_the_plain_form_and_the_column() -> None:

@@ -35,7 +35,10 @@ BILLED = {
     ],
 }
 UNCODED = {"url": "billingCode", "extension": [{"url": "modifier", "valueString": "LT"}]}
-DETAILS = {"url": ext("visit-details"), "extension": [{"url": "treatmentPlan", "valueString": "Operate"}, BILLED]}
+DETAILS = {
+    "url": ext("visit-details"),
+    "extension": [{"url": "treatmentPlan", "valueString": "Operate"}, BILLED],
+}
 FULL: dict[str, Any] = decode(
     """{
     "resourceType": "Encounter", "id": "visit-1",
@@ -123,8 +126,18 @@ def test_each_coded_element_is_rows_under_its_path(element: str, count: int) -> 
 
 @pytest.mark.parametrize(
     "path",
-    ["subject", "episodeOfCare", "basedOn", "appointment", "reasonReference", "account", "serviceProvider"]
-    + ["partOf", "hospitalization.origin", "hospitalization.destination"],
+    [
+        "subject",
+        "episodeOfCare",
+        "basedOn",
+        "appointment",
+        "reasonReference",
+        "account",
+        "serviceProvider",
+        "partOf",
+        "hospitalization.origin",
+        "hospitalization.destination",
+    ],
 )
 def test_each_reference_is_a_row_under_its_path(path: str) -> None:
     assert len(read(ENCOUNTER, FULL).rows(Reference, None, path)) == 1
@@ -140,9 +153,9 @@ def test_arrays_are_rows_in_order() -> None:
     assert [row["rank"] for row in record.rows(EncounterDiagnosis)] == [1, None]
     (location,) = record.rows(EncounterLocation)
     assert (location["status"], location["period_end"]) == ("active", "2026-02-02")
-    assert [row["value"] for row in record.rows(Identifier, None, "hospitalization.preAdmissionIdentifier")] == [
-        "PRE-1"
-    ]
+    assert [
+        row["value"] for row in record.rows(Identifier, None, "hospitalization.preAdmissionIdentifier")
+    ] == ["PRE-1"]
 
 
 def test_references_that_are_columns_too() -> None:
@@ -183,7 +196,10 @@ def test_billing_codes_without_a_code_are_kept_but_are_no_rows(codes: list[Any])
 
 
 def test_a_past_status_that_is_not_told_is_kept_but_is_no_row() -> None:
-    unknown = {"_status": {"extension": [{"url": "urn:why", "valueCode": "unknown"}]}, "period": {"start": "2026"}}
+    unknown = {
+        "_status": {"extension": [{"url": "urn:why", "valueCode": "unknown"}]},
+        "period": {"start": "2026"},
+    }
     value = FULL | {"statusHistory": [*FULL["statusHistory"], unknown]}
     record = read(ENCOUNTER, value)
     assert record.rows(EncounterStatusHistory) == []
@@ -196,10 +212,18 @@ def test_a_past_status_that_is_not_told_is_kept_but_is_no_row() -> None:
         ([], None),
         ([{"value": "x"}], None),
         ([{"type": {"coding": [{"system": V2_0203, "code": "VN"}]}, "value": "a"}, {"value": "b"}], "a"),
-        ([{"type": {"coding": [{"code": "VN"}]}, "value": "a"}, {"system": sid("visit-number"), "value": "b"}], "b"),
+        (
+            [
+                {"type": {"coding": [{"code": "VN"}]}, "value": "a"},
+                {"system": sid("visit-number"), "value": "b"},
+            ],
+            "b",
+        ),
     ],
 )
-def test_the_visit_number_is_ours_else_the_first_of_type_vn(identifiers: list[Any], number: str | None) -> None:
+def test_the_visit_number_is_ours_else_the_first_of_type_vn(
+    identifiers: list[Any], number: str | None
+) -> None:
     assert read(ENCOUNTER, FULL | {"identifier": identifiers}).main["visit_number"] == number
 
 
@@ -293,8 +317,18 @@ def test_pv1_45_ends_the_visit_and_its_period() -> None:
 @pytest.mark.parametrize(
     ("raw", "value"),
     [
-        ("A", {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/diagnosis-role", "code": "AD",
-                           "display": "Admission diagnosis"}]}),
+        (
+            "A",
+            {
+                "coding": [
+                    {
+                        "system": "http://terminology.hl7.org/CodeSystem/diagnosis-role",
+                        "code": "AD",
+                        "display": "Admission diagnosis",
+                    }
+                ]
+            },
+        ),
         ("W", {"text": "Working"}),
         ("F", {"text": "Final"}),
         ("", None),

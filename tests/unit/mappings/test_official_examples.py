@@ -20,7 +20,7 @@ BY_DESIGN = {
     "Specimen": {"processing", "collection duration", "collection fastingStatusDuration"},
     "Condition": {"onsetRange", "abatementRange"},
 }
-"""What has no column on purpose; beside it only contained resources, extensions and siblings may be left over."""
+"""What has no column on purpose; else only contained resources, extensions and siblings may be left over."""
 
 
 @pytest.mark.parametrize("name", sorted(REGISTRY))
@@ -35,5 +35,7 @@ def test_official_examples_come_back(name: str, corpus: Path) -> None:
 def test_what_is_left_over_of_official_examples_has_no_column_on_purpose(name: str, corpus: Path) -> None:
     for path in sorted((corpus / "fhir-r4" / "examples").glob(f"{name}-*.json")):
         left = (read(REGISTRY[name], decode(path.read_bytes())).resource["remainder"] or {}).get("x", {})
-        unnamed = {key for key in left if not key.rpartition(" ")[2].startswith(("_", "extension", "contained"))}
+        unnamed = {
+            key for key in left if not key.rpartition(" ")[2].startswith(("_", "extension", "contained"))
+        }
         assert unnamed <= BY_DESIGN[name], path.name

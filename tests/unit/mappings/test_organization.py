@@ -12,7 +12,9 @@ from tests.fixtures.resources import draw, numbered, read, text
 FULL: dict[str, Any] = {
     "resourceType": "Organization",
     "id": "clinic-1",
-    "identifier": [{"type": {"text": "registry"}, "value": "A-1", "assigner": {"display": "Registry office"}}],
+    "identifier": [
+        {"type": {"text": "registry"}, "value": "A-1", "assigner": {"display": "Registry office"}}
+    ],
     "active": False,
     "type": [{"coding": [{"system": "urn:types", "code": "prov", "userSelected": True}]}, {"text": "clinic"}],
     "name": "Harbour Clinic",

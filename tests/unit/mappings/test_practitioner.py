@@ -10,7 +10,15 @@ import pytest
 from mappings import convert
 from mappings.element import Refused, ext
 from mappings.resources.practitioner import PRACTITIONER
-from storage.model.shared import Attachment, Coding, Concept, ContactPoint, Identifier, PersonName, PostalAddress
+from storage.model.shared import (
+    Attachment,
+    Coding,
+    Concept,
+    ContactPoint,
+    Identifier,
+    PersonName,
+    PostalAddress,
+)
 from tests.fixtures.resources import draw, numbered, read, text
 
 FULL: dict[str, Any] = {

@@ -75,19 +75,24 @@ FULL: dict[str, Any] = decode(
     "basedOn": [{"reference": "ServiceRequest/order-1"}], "partOf": [{"reference": "Procedure/p"}],
     "status": "preparation", "statusReason": {"text": "waiting"},
     "category": {"coding": [{"system": "http://snomed.info/sct", "code": "387713003"}]},
-    "code": {"coding": [{"system": "http://www.ama-assn.org/go/cpt", "code": "35301"}], "text": "Endarterectomy"},
+    "code": {"coding": [{"system": "http://www.ama-assn.org/go/cpt", "code": "35301"}],
+        "text": "Endarterectomy"},
     "subject": {"reference": "Patient/p1"}, "encounter": {"reference": "Encounter/e1"},
     "performedPeriod": {"start": "2026-03-01T08:10:00Z", "end": "2026-03-01T09:40:00Z"},
     "recorder": {"reference": "Practitioner/r"}, "asserter": {"reference": "Practitioner/a"},
     "performer": [
-        {"function": {"coding": [{"system": "http://suture.example.org/fhir/CodeSystem/surgical-role", "code": "assistant"}]},
+        {"function": {"coding": [
+            {"system": "http://suture.example.org/fhir/CodeSystem/surgical-role", "code": "assistant"}
+        ]},
          "actor": {"reference": "Practitioner/d1"}, "onBehalfOf": {"reference": "Organization/o"}},
-        {"function": {"coding": [{"system": "http://snomed.info/sct", "code": "304292004"}]}, "actor": {"display": "Dr No"}},
+        {"function": {"coding": [{"system": "http://snomed.info/sct", "code": "304292004"}]},
+         "actor": {"display": "Dr No"}},
         {"actor": {"display": "Someone"}}
     ],
     "location": {"reference": "Location/or-4"},
     "reasonCode": [{"text": "stenosis"}], "reasonReference": [{"reference": "Condition/c"}],
-    "bodySite": [{"text": "neck"}], "outcome": {"text": "good"}, "report": [{"reference": "DiagnosticReport/r"}],
+    "bodySite": [{"text": "neck"}], "outcome": {"text": "good"},
+    "report": [{"reference": "DiagnosticReport/r"}],
     "complication": [{"text": "none"}], "complicationDetail": [{"reference": "Condition/d"}],
     "followUp": [{"text": "in 6 weeks"}], "note": [{"text": "left handed", "time": "2026"}],
     "focalDevice": [{"manipulated": {"reference": "Device/d"}}],
@@ -313,7 +318,7 @@ def test_official_procedures_leave_only_devices_over(corpus: Path) -> None:
         assert set(left) <= {"focalDevice", "contained", "extension", "performedRange"}, path.name
 
 
-# --- set from inside ------------------------------------------------------------------------------------------------
+# --- set from inside ----------------------------------------------------------------------------------------
 
 
 def test_the_type_is_text_and_cpt_code_of_a_surgical_procedure() -> None:

@@ -1,4 +1,4 @@
-"""ServiceRequest: its columns, details, projections and fields. https://hl7.org/fhir/R4/servicerequest.html"""
+"""ServiceRequest: its columns, details and fields. https://hl7.org/fhir/R4/servicerequest.html"""
 
 from __future__ import annotations
 
@@ -55,9 +55,13 @@ FULL: dict[str, Any] = decode(
     "status": "active", "_status": {"id": "s"}, "intent": "order",
     "category": [{"coding": [{"system": "http://snomed.info/sct", "code": "363679005"}]}],
     "priority": "stat", "doNotPerform": false,
-    "code": {"coding": [{"system": "http://www.ama-assn.org/go/cpt", "code": "71045", "display": "Chest X-ray"}]},
+    "code": {"coding": [
+        {"system": "http://www.ama-assn.org/go/cpt", "code": "71045", "display": "Chest X-ray"}
+    ]},
     "orderDetail": [
-        {"coding": [{"system": "http://suture.example.org/fhir/CodeSystem/imaging-modality", "code": "XRAY"}]},
+        {"coding": [
+            {"system": "http://suture.example.org/fhir/CodeSystem/imaging-modality", "code": "XRAY"}
+        ]},
         {"coding": [{"system": "http://suture.example.org/fhir/CodeSystem/contrast", "code": "without"}]},
         {"text": "Standing"}
     ],
@@ -72,9 +76,12 @@ FULL: dict[str, Any] = decode(
     "reasonCode": [{"coding": [{"code": "J18"}], "text": "coded"}, {"text": "Suspected pneumonia"}],
     "reasonReference": [{"reference": "Condition/c"}], "insurance": [{"reference": "Coverage/c"}],
     "supportingInfo": [{"reference": "Observation/o"}], "specimen": [{"reference": "Specimen/s"}],
-    "bodySite": [{"coding": [{"system": "http://suture.example.org/fhir/CodeSystem/body-part", "code": "CHEST"}],
+    "bodySite": [{
+        "coding": [{"system": "http://suture.example.org/fhir/CodeSystem/body-part", "code": "CHEST"}],
         "extension": [{"url": "http://suture.example.org/fhir/StructureDefinition/laterality",
-            "valueCoding": {"system": "http://suture.example.org/fhir/CodeSystem/laterality", "code": "left"}}]}],
+            "valueCoding": {
+                "system": "http://suture.example.org/fhir/CodeSystem/laterality", "code": "left"
+            }}]}],
     "note": [{"text": "Call first", "time": "2026-02-28T09:00:00Z", "authorString": "Nurse"}],
     "patientInstruction": "Fast", "relevantHistory": [{"reference": "Provenance/p"}]
 }"""

@@ -41,7 +41,8 @@ FULL: dict[str, Any] = decode(
     "processing": [{"description": "spun", "timeDateTime": "2026-03-01"}],
     "container": [
         {"identifier": [{"value": "C-1"}], "description": "tube", "type": {"text": "gel"},
-         "capacity": {"value": 10}, "specimenQuantity": {"value": 6.00}, "additiveCodeableConcept": {"text": "Li"}},
+         "capacity": {"value": 10}, "specimenQuantity": {"value": 6.00},
+         "additiveCodeableConcept": {"text": "Li"}},
         {"id": "second", "additiveReference": {"reference": "#hep"}}
     ],
     "condition": [{"text": "haemolysed"}],
@@ -57,10 +58,15 @@ def test_each_element_fills_its_column() -> None:
     assert main["received_time_lo"] == datetime(2026, 3, 1, 8, 15, tzinfo=UTC)
     assert (main["collected_kind"], main["collected_start"]) == ("Period", "2026-03-01T08:00:00Z")
     assert main["collected_hi"].year == 9999
-    assert (main["collection_quantity_value"], main["collection_quantity_comparator"]) == (Decimal("6.0"), "<")
+    assert (main["collection_quantity_value"], main["collection_quantity_comparator"]) == (
+        Decimal("6.0"),
+        "<",
+    )
     assert [row["value"] for row in record.rows(Identifier, None, "identifier")] == ["S-1", "S-2"]
     assert [row["value"] for row in record.rows(Identifier, None, "accessionIdentifier")] == ["A-9"]
-    assert [row["target_fhir_id"] for row in record.rows(Reference, None, "collection.collector")] == ["nurse-1"]
+    assert [row["target_fhir_id"] for row in record.rows(Reference, None, "collection.collector")] == [
+        "nurse-1"
+    ]
     for name in ("type", "collection.method", "collection.bodySite", "collection.fastingStatus", "condition"):
         assert len(record.rows(Concept, None, name)) == 1
     assert [row["text"] for row in record.rows(Annotation, None, "note")] == ["redrawn"]
@@ -120,7 +126,11 @@ def test_spm_2_gives_the_placer_and_the_filler_number() -> None:
 
 def test_obr_15_gives_the_type_as_a_concept_or_a_text() -> None:
     assert from_v2("type", "OBR-15", "SER&Serum&HL70070") == [
-        {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0070", "code": "SER", "display": "Serum"}]}
+        {
+            "coding": [
+                {"system": "http://terminology.hl7.org/CodeSystem/v2-0070", "code": "SER", "display": "Serum"}
+            ]
+        }
     ]
     assert from_v2("type", "OBR-15", "&Serum") == [{"text": "Serum"}]
     assert from_v2("type", "OBR-15", "") == [None]
@@ -130,8 +140,10 @@ def test_obr_15_gives_the_type_as_a_concept_or_a_text() -> None:
     ("raw", "value"),
     [
         ("202603010800+0100", {"collectedDateTime": "2026-03-01T08:00:00+01:00"}),
-        ("202603010800^202603010810", {"collectedPeriod": {"start": "2026-03-01T08:00:00+01:00",
-                                                            "end": "2026-03-01T08:10:00+01:00"}}),
+        (
+            "202603010800^202603010810",
+            {"collectedPeriod": {"start": "2026-03-01T08:00:00+01:00", "end": "2026-03-01T08:10:00+01:00"}},
+        ),
         ("", None),
     ],
 )

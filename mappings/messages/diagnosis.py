@@ -1,0 +1,101 @@
+"""DG1 as Conditions: the reasons of an order, the diagnoses of an encounter.
+
+https://hl7.org/fhir/uv/v2mappings/2024Sep/ConceptMap-segment-dg1-to-condition.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mappings.messages.order import same_code
+from mappings.messages.people import people
+from mappings.messages.systems import with_system
+from mappings.messages.workspace import refer
+from mappings.resources.encounter import DIAGNOSIS
+from mappings.v2types import cwe, ei
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mappings.er7 import Segment
+    from mappings.messages.workspace import Desk
+    from storage.record import Record
+
+CATEGORY = {
+    "coding": [
+        {
+            "system": "http://terminology.hl7.org/CodeSystem/condition-category",
+            "code": "encounter-diagnosis",
+            "display": "Encounter Diagnosis",
+        }
+    ]
+}
+
+
+def diagnoses(
+    desk: Desk,
+    segments: Iterable[Segment],
+    patient: Record,
+    encounter: Record | None,
+    order: Record | None = None,
+) -> None:
+    """Make each DG1 a Condition, the order's reason and the encounter's diagnosis.
+
+    A diagnosis is found by its identifier (DG1-20), else by its code among those of the order and the encounter.
+    """
+    for segment in segments:
+        record = _condition(desk, segment, patient, encounter, order)
+        if order is not None:
+            desk.add(order, "reasonReference", refer(record))
+        if encounter is not None:
+            _of_encounter(desk, encounter, record, segment)
+
+
+def _condition(
+    desk: Desk, segment: Segment, patient: Record, encounter: Record | None, order: Record | None
+) -> Record:
+    number: dict[str, Any] | None = None if segment.field(20).is_null else ei(segment.field(20).first, desk.context)
+    number = with_system(number, desk.message) if number else None
+    record = _find(desk, segment, number, patient, encounter, order)
+    record = desk.meet(record, "DG1") if record else desk.make("Condition", "DG1")
+    desk.own(record, segment)
+    if number:
+        desk.coverage.map(segment, 20, "Condition.identifier")
+        if not any(item.get("value") == number["value"] for item in desk.get(record, "identifier") or ()):
+            desk.add(record, "identifier", number)
+    desk.fill(record, segment, skip=("identifier",))
+    desk.put(record, "subject", refer(patient))
+    if encounter is not None and not desk.get(record, "encounter"):
+        desk.put(record, "encounter", refer(encounter))
+    if not desk.get(record, "category"):
+        desk.add(record, "category", CATEGORY)
+    asserters = people(desk, segment, 16, "Condition.asserter")
+    if asserters:
+        desk.put(record, "asserter", asserters[0])
+    return record
+
+
+def _find(
+    desk: Desk,
+    segment: Segment,
+    number: dict[str, Any] | None,
+    patient: Record,
+    encounter: Record | None,
+    order: Record | None,
+) -> Record | None:
+    if number:
+        known = desk.identified("Condition", number["system"], number["value"])
+        return next((item for item in known if desk.get(item, "subject") == refer(patient)), None)
+    code = cwe(segment.field(3).first, desk.context)
+    listed = desk.referred(order, "reasonReference", "Condition") if order is not None else []
+    if encounter is not None:
+        listed += desk.referred_within(encounter, "diagnosis.condition", "Condition")
+    return next((item for item in listed if same_code(desk.get(item, "code"), code)), None)
+
+
+def _of_encounter(desk: Desk, encounter: Record, record: Record, segment: Segment) -> None:
+    value = desk.value(DIAGNOSIS, segment) | {"condition": refer(record)}
+    present: list[dict[str, Any]] = desk.get(encounter, "diagnosis") or []
+    others = [item for item in present if item.get("condition") != refer(record)]
+    if value not in present:
+        desk.put(encounter, "diagnosis", [*others, value])

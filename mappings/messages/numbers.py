@@ -1,0 +1,145 @@
+"""The numbers of an order or a report: placer, filler, accession; and the records that carry them.
+
+HL7 v2.5.1, sections 4.5.1.2 and 4.5.1.3 (ORC-2, ORC-3):
+https://www.hl7.org/implement/standards/product_brief.cfm?product_id=185
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mappings.messages.coverage import MessageRefused
+from mappings.messages.systems import sender_system, with_system
+from mappings.messages.workspace import refer
+from mappings.order_facts import ACCESSION_NUMBER, ORDER_NUMBER
+from mappings.v2types import ei, typed
+
+if TYPE_CHECKING:
+    from mappings.er7 import Segment
+    from mappings.messages.groups import OrderPart
+    from mappings.messages.workspace import Desk
+    from storage.record import Record
+
+OWN = (ORDER_NUMBER, ACCESSION_NUMBER)
+KINDS = {2: "PLAC", 3: "FILL"}
+"""Field of ORC and OBR -> type of table 0203."""
+
+
+@dataclass
+class Numbers:
+    """The identifiers of an order, the placer's before the filler's; ``assumed`` are values that came without authority."""
+
+    identifiers: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    assumed: set[str] = field(default_factory=set[str])
+
+
+def numbers_of(desk: Desk, part: OrderPart, to: str) -> Numbers:
+    """Return the numbers of ORC-2 and 3 and of OBR-2 and 3; where both are there and differ, both, with a note."""
+    found = Numbers()
+    for number, kind in KINDS.items():
+        told: list[dict[str, Any]] = []
+        for segment in (part.orc, part.obr):
+            made = _read(desk, segment, number, kind, to)
+            if segment is None or made is None:
+                continue
+            if told and told[0]["value"] != made["value"]:
+                text = f"OBR-{number} differs from ORC-{number}; both are kept"
+                desk.coverage.warn("0", segment, number, text=text)
+            told = _merge(told, made)
+        found.assumed |= {item["value"] for item in told if "system" not in item}
+        found.identifiers += [with_system(item, desk.message) for item in told]
+    return found
+
+
+def _read(desk: Desk, segment: Segment | None, number: int, kind: str, to: str) -> dict[str, Any] | None:
+    if segment is None or segment.field(number).is_null:
+        return None
+    made: dict[str, Any] | None = typed(ei, kind)(segment.field(number).first, desk.context)
+    if made:
+        desk.coverage.map(segment, number, to)
+    return made
+
+
+def _merge(told: list[dict[str, Any]], made: dict[str, Any]) -> list[dict[str, Any]]:
+    """Add a number, unless it is there; the spelling with an authority wins."""
+    same = [item for item in told if item["value"] == made["value"]]
+    if any("system" not in made or item.get("system") == made["system"] for item in same):
+        return told
+    return [*(item for item in told if item not in same or "system" in item), made]
+
+
+def carriers(desk: Desk, resource_type: str, numbers: Numbers, patient: Record) -> list[Record]:
+    """Return the orders or reports of a patient that carry any of the numbers, the placer's number first.
+
+    A number without an authority is also found under another sender's name, of the same patient. Raises
+    MessageRefused (205) where a number is of another patient's.
+    """
+    found: list[Record] = []
+    for identifier in numbers.identifiers:
+        exact = desk.identified(resource_type, identifier["system"], identifier["value"])
+        records = [record for record in exact if _has(desk, record, identifier)]
+        if any(not _is_about(desk, record, patient) for record in records):
+            raise MessageRefused("205", "PID", text="The order number is of another patient's order")
+        if not records and identifier["value"] in numbers.assumed:
+            wide = desk.numbered(resource_type, identifier["value"])
+            records = [item for item in wide if _has(desk, item, identifier) and _is_about(desk, item, patient)]
+        found += [record for record in records if not any(record is known for known in found)]
+    return found
+
+
+def _is_about(desk: Desk, record: Record, patient: Record) -> bool:
+    return desk.get(record, "subject") in (None, refer(patient))
+
+
+def _has(desk: Desk, record: Record, identifier: dict[str, Any]) -> bool:
+    """Tell whether a record has the number as one of that kind: a placer's number is no filler's."""
+    return any(
+        item.get("value") == identifier["value"]
+        and (item.get("system") in OWN or item.get("type") in (None, identifier["type"]))
+        for item in desk.get(record, "identifier") or ()
+    )
+
+
+def add_numbers(desk: Desk, record: Record, numbers: Numbers) -> None:
+    """Add the numbers that a record has not yet, under whatever system."""
+    for identifier in numbers.identifiers:
+        assumed = identifier["value"] in numbers.assumed and _has(desk, record, identifier)
+        known = any(
+            (item.get("system"), item.get("value")) == (identifier["system"], identifier["value"])
+            for item in desk.get(record, "identifier") or ()
+        )
+        if not assumed and not known:
+            desk.add(record, "identifier", identifier)
+
+
+def add_accessions(desk: Desk, order: Record, part: OrderPart) -> None:
+    """Add the accession numbers: IPC-1; OBR-20 where it says so (HNA_ACCN); OBR-18 of an imaging order, after IHE."""
+    obr = part.obr
+    found: list[dict[str, Any]] = []
+    for segment in part.studies:
+        if segment.name == "IPC":
+            found += _accessions(desk, segment, 1)
+    if obr is not None:
+        found += _accessions(desk, obr, 20, "HNA_ACCN")
+        if order.main["order_type"] == "IMAGING" and obr.field(18).first.count == 1:
+            found += _accessions(desk, obr, 18)
+    known = {(item.get("system"), item.get("value")) for item in desk.get(order, "identifier") or ()}
+    desk.add(
+        order, "identifier", *(item for item in found if (item["system"], item["value"]) not in known)
+    )
+
+
+def _accessions(desk: Desk, segment: Segment, number: int, authority: str = "") -> list[dict[str, Any]]:
+    field_found = segment.field(number)
+    if field_found.is_empty or field_found.is_null:
+        return []
+    made = [
+        typed(ei, "ACSN")(repetition, desk.context)
+        for repetition in field_found.repetitions
+        if not authority or repetition.component(2) == authority
+    ]
+    found = [item if "system" in item else {**item, "system": f"{sender_system(desk.message)}:accession"} for item in made if item]
+    if found:
+        desk.coverage.map(segment, number, "ServiceRequest.identifier(ACSN)")
+    return found

@@ -1,0 +1,144 @@
+"""ORM^O01, orders: patient, encounter, and one ServiceRequest for each order with what hangs on it.
+
+https://hl7.org/fhir/uv/v2mappings/2024Sep/ConceptMap-message-orm-o01-to-bundle.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mappings.messages.coverage import MessageRefused
+from mappings.messages.diagnosis import diagnoses
+from mappings.messages.encounter import encounter
+from mappings.messages.groups import OrderPart, PatientPart, group
+from mappings.messages.numbers import Numbers, carriers, numbers_of
+from mappings.messages.observation import About, observation
+from mappings.messages.order import fill_order, same_code, service_code
+from mappings.messages.order_status import move, read_status
+from mappings.messages.parents import set_parents
+from mappings.messages.patient import patient
+from mappings.messages.rules import RULES
+from mappings.messages.specimen import specimens
+from mappings.messages.workspace import refer
+from mappings.order_workflow import book
+
+if TYPE_CHECKING:
+    from mappings.messages.workspace import Desk
+    from storage.record import Record
+
+CANCELS = frozenset({"CA", "DC", "OC", "OD", "CR", "DR"})
+REPLACED = frozenset({"RP", "RU"})
+
+
+def apply(desk: Desk) -> None:
+    """Apply an ORM^O01 to the records. Raises MessageRefused."""
+    parts = group(desk.message, desk.coverage)
+    default: Record | None = None
+    for part in parts:
+        about = patient(desk, part)
+        default = default or about
+        _orders(desk, part, about)
+    assert default is not None
+    desk.finish(RULES, default)
+
+
+def _orders(desk: Desk, part: PatientPart, about: Record) -> None:
+    found = [(order, numbers_of(desk, order, "ServiceRequest.identifier")) for order in part.orders]
+    known = {id(order): find_orders(desk, order, numbers, about) for order, numbers in found}
+    visits = [
+        visit
+        for orders in known.values()
+        for order in orders
+        for visit in desk.referred(order, "encounter", "Encounter")
+    ]
+    visit = encounter(desk, part, about, visits)
+    diagnoses(desk, part.diagnoses, about, visit)
+    patient_level(desk, part, about, visit)
+    replaced: list[Record] = []
+    for order, numbers in found:
+        for record in known[id(order)] or [_new(desk, order)]:
+            _apply_order(desk, order, numbers, record, about, visit)
+            control = _control(order)
+            if control in REPLACED:
+                replaced.append(record)
+            elif control == "RO":
+                desk.add(record, "replaces", *(refer(old) for old in replaced))
+                replaced.clear()
+
+
+def patient_level(desk: Desk, part: PatientPart, about: Record, visit: Record | None) -> None:
+    """Make the observations before any order (OBX after PID or PV1) the patient's own, of no order or report."""
+    if part.observations:
+        present = desk.referring("Observation", "encounter", visit) if visit is not None else []
+        group_about = About(about, "PATIENT.OBX", visit, present=present)
+        for noted in part.observations:
+            observation(desk, noted, group_about)
+
+
+def _control(order: OrderPart) -> str:
+    return order.orc.field(1).first.component(1).strip().upper() if order.orc is not None else ""
+
+
+def _new(desk: Desk, order: OrderPart) -> Record:
+    if _control(order) in CANCELS:
+        desk.coverage.warn("204", order.head, 2, text="The order was not known; it is kept as cancelled")
+    return desk.make("ServiceRequest", f"{order.path}.{order.head.name}")
+
+
+def find_orders(desk: Desk, order: OrderPart, numbers: Numbers, about: Record) -> list[Record]:
+    """Return the orders that a group is about: those with its numbers and its code (all of them where it has no code).
+
+    Placer and filler number are not enough, because one number may stand for several OBR. Raises MessageRefused (205)
+    for a new order (NW) whose number is that of another order.
+    """
+    found = [
+        desk.meet(record, f"{order.path}.{order.head.name}")
+        for record in carriers(desk, "ServiceRequest", numbers, about)
+    ]
+    code = service_code(desk, order)
+    if code is None or not found:
+        return found
+    same = [record for record in found if same_code(desk.get(record, "code"), code)]
+    if same:
+        return same[:1]
+    if _control(order) in ("NW", "SN"):
+        raise MessageRefused("205", order.head.name, order.head.number, 2, text="The number is of another order")
+    return found if len(found) == 1 else []
+
+
+def _apply_order(
+    desk: Desk, order: OrderPart, numbers: Numbers, record: Record, about: Record, visit: Record | None
+) -> None:
+    asked = read_status(desk, order)
+    move(desk, record, asked, order)
+    fill_order(desk, record, order, numbers, about)
+    if visit is not None and (order.obr is not None or not desk.get(record, "encounter")):
+        desk.put(record, "encounter", refer(visit))
+    if asked.status == "scheduled" and record.main["scheduled_at"] is None:
+        _book(desk, record)
+    set_parents(desk, record, order, about)
+    diagnoses(desk, order.diagnoses, about, visit, record)
+    found = specimens(desk, order, about, record)
+    supporting(desk, record, order, about, visit, found)
+
+
+def _book(desk: Desk, record: Record) -> None:
+    """Book an order for the time it is wanted: the sender says that it is scheduled, and names no other time."""
+    start: Any = desk.get(record, "occurrenceDateTime") or (desk.get(record, "occurrencePeriod") or {}).get("start")
+    if start:
+        book(record, start)
+
+
+def supporting(
+    desk: Desk, record: Record, order: OrderPart, about: Record, visit: Record | None, found: list[Record]
+) -> None:
+    """Make the OBX of an order observations that support it, those after a specimen about that specimen."""
+    present = desk.referred(record, "supportingInfo", "Observation")
+    path = f"{order.path}.OBX"
+    context = About(about, path, visit, present=present)
+    for noted in order.observations:
+        desk.add(record, "supportingInfo", refer(observation(desk, noted, context)))
+    for item, specimen in zip(order.specimens, found, strict=False):
+        context.specimen = specimen
+        for noted in item.observations:
+            desk.add(record, "supportingInfo", refer(observation(desk, noted, context)))

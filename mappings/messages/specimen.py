@@ -1,0 +1,75 @@
+"""SPM, and OBR-7 to 15 of older senders, as Specimens.
+
+https://hl7.org/fhir/uv/v2mappings/2024Sep/ConceptMap-segment-spm-to-specimen.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mappings.messages.order import same_code
+from mappings.messages.systems import with_system
+from mappings.messages.workspace import refer
+from mappings.v2fields import entity
+from mappings.v2types import cwe
+
+if TYPE_CHECKING:
+    from mappings.er7 import Segment
+    from mappings.messages.groups import OrderPart
+    from mappings.messages.workspace import Desk
+    from storage.record import Record
+
+KINDS = ((1, "PLAC"), (2, "FILL"))
+"""Half of an EIP -> type of table 0203."""
+
+
+def specimens(desk: Desk, part: OrderPart, patient: Record, holder: Record) -> list[Record]:
+    """Return the specimens of an order or report (``holder``), in order; of OBR-15 where there is no SPM."""
+    present = desk.referred(holder, "specimen", "Specimen")
+    if part.specimens:
+        found = [_of_spm(desk, item.segment, part, patient, present) for item in part.specimens]
+    elif part.obr is not None and not part.obr.field(15).is_empty and not part.obr.field(15).is_null:
+        path = f"{part.path}.OBR"
+        found = [desk.meet(present[0], path) if present else desk.make("Specimen", path)]
+        desk.fill(found[0], part.obr, skip=("identifier",))
+    else:
+        return []
+    for item, spm in zip(found, part.specimens, strict=False):
+        desk.own(item, spm.segment, *spm.others)
+    for record in found:
+        desk.put(record, "subject", refer(patient))
+        desk.add(holder, "specimen", refer(record))
+    return found
+
+
+def _of_spm(desk: Desk, spm: Segment, part: OrderPart, patient: Record, present: list[Record]) -> Record:
+    numbers = _numbers(desk, spm)
+    record = _find(desk, spm, numbers, patient, present)
+    path = f"{part.path}.SPM"
+    record = desk.meet(record, path) if record else desk.make("Specimen", path)
+    known = {(item.get("system"), item.get("value")) for item in desk.get(record, "identifier") or ()}
+    desk.add(record, "identifier", *(item for item in numbers if (item["system"], item["value"]) not in known))
+    desk.fill(record, spm, part.obr if len(part.specimens) == 1 else None, skip=("identifier",))
+    return record
+
+
+def _numbers(desk: Desk, spm: Segment) -> list[dict[str, Any]]:
+    field = spm.field(2)
+    made = [] if field.is_null else [entity(half, kind)(field.first, desk.context) for half, kind in KINDS]
+    if any(made):
+        desk.coverage.map(spm, 2, "Specimen.identifier")
+    return [with_system(item, desk.message) for item in made if item]
+
+
+def _find(
+    desk: Desk, spm: Segment, numbers: list[dict[str, Any]], patient: Record, present: list[Record]
+) -> Record | None:
+    """Return the specimen with any of the numbers, else without numbers the one of that type that is there already."""
+    for number in numbers:
+        for record in desk.identified("Specimen", number["system"], number["value"]):
+            if desk.get(record, "subject") == refer(patient):
+                return record
+    if numbers:
+        return None
+    kind = cwe(spm.field(4).first, desk.context)
+    return next((item for item in present if same_code(desk.get(item, "type"), kind)), None)
