@@ -41,6 +41,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple, cast
 
+from mappings import element
 from mappings.element import Refused
 from storage import errors as stored
 
@@ -352,6 +353,14 @@ def _stale(exc: stored.Stale) -> Problem:
     return StaleVersion(f"{StaleVersion.title()} It is now at version {exc.current}, not {exc.seen}.")
 
 
+def _illegal(exc: element.IllegalTransition) -> Problem:
+    return IllegalTransition(f"{exc.present} → {exc.wanted}", expression=exc.expression)
+
+
+def _not_their_role(exc: element.RoleRefused) -> Problem:
+    return Forbidden(str(exc), expression=exc.expression)
+
+
 def _duplicate(exc: stored.Duplicate) -> Problem:
     at = f" ({exc.system}|{exc.value})" if exc.value else ""
     return DuplicateKey(f"{DuplicateKey.title()} {exc.what}{at}")
@@ -364,6 +373,8 @@ def _dependents(exc: stored.Dependents) -> Problem:
 _OF: dict[type[Exception], Callable[[Any], Problem]] = {
     Refused: _refused,
     stored.Stale: _stale,
+    element.IllegalTransition: _illegal,
+    element.RoleRefused: _not_their_role,
     stored.Duplicate: _duplicate,
     stored.Dependents: _dependents,
     stored.Dangling: lambda exc: Conflict(f"{Conflict.title()} {exc.constraint}".rstrip()),

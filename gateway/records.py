@@ -23,9 +23,13 @@ from storage import loader, search, versions
 from storage.errors import Duplicate, known
 from storage.model.people import SYSTEM_USER_ID
 from storage.search.query import Query
+from storage.record import Record
 from storage.session import Session, Store
 from storage.versions import Stored
 from storage.writer import Author
+
+ANY_VERSION = 0
+"""As ``if_match``: whichever version stands, but one must."""
 
 T = TypeVar("T")
 Clock = Callable[[], datetime]
@@ -127,7 +131,7 @@ class Records:
 
         def work(unit: Unit) -> Written:
             old = unit.seek(resource_type, fhir_id)
-            _match(old.resource["version"] if old else None, if_match)
+            _match(old, if_match)
             if old is None:
                 record = unit.new(resource_type, fhir_id)
                 resource.read(mapping_of(resource_type), value, self.new_id, record)
@@ -151,7 +155,7 @@ class Records:
             old = unit.seek(resource_type, fhir_id)
             if old is None or old.resource["deleted_at"] is not None:
                 return None
-            _match(old.resource["version"], if_match)
+            _match(old, if_match)
             unit.delete(old)
             return unit.flush()[old.resource["id"]]
 
@@ -202,9 +206,17 @@ def _present(found: Stored | None, resource_type: str, name: str) -> Stored:
     return found
 
 
-def _match(current: int | None, wanted: int | None) -> None:
-    if wanted is not None and current != wanted:
-        raise errors.StaleVersion(f"The current version is {current}, not {wanted}: read it and try again.")
+def _match(old: Record | None, wanted: int | None) -> None:
+    """See that a record stands at a version, or is there at all. Raises StaleVersion."""
+    if wanted is None:
+        return
+    if wanted == ANY_VERSION:
+        if old is None or old.resource["deleted_at"] is not None:
+            raise errors.StaleVersion("There is no current version.")
+    elif old is None:
+        raise errors.StaleVersion("There is no version at all.")
+    elif old.resource["version"] != wanted:
+        raise errors.StaleVersion(f"The current version is {old.resource['version']}: read it and try again.")
 
 
 def _actor(session: Session, user: str | None) -> tuple[UUID, str]:

@@ -21,10 +21,10 @@ from mappings.workflow.orders import State, Step
 from storage import dependents, numbers
 from storage.model.ledger import AuditEvent
 from storage.model.order import OrderStatusEvent
+from storage.record import Record
 
 if TYPE_CHECKING:
     from gateway.unit import Draft, Unit
-    from storage.record import Record
 
 Rule = Callable[["Unit", "Draft"], None]
 
@@ -74,7 +74,8 @@ def _order_moves(unit: Unit, draft: Draft) -> tuple[Step, ...]:
     present = State(draft.was["status"], draft.was["on_hold"], draft.was["record_state"])
     order_workflow.keep_status_of_void(present, draft.record)
     wanted = state_of(draft.record)
-    if present == wanted:
+    rebooked = wanted.status == "scheduled" and draft.was["scheduled_at"] != draft.record.main["scheduled_at"]
+    if present == wanted and not rebooked:
         return ()
     if unit.walked(draft):
         return machine.walk(present.status, wanted.status)
@@ -83,6 +84,7 @@ def _order_moves(unit: Unit, draft: Draft) -> tuple[Step, ...]:
         has_slot=draft.record.main["scheduled_at"] is not None,
         has_reason=draft.record.main["cancellation_reason"] is not None or unit.author.origin != "rest",
         final_report=outcome.has_final(reports_of(unit, draft.record)),
+        again=rebooked and present == wanted,
     )
     taken = machine.judge(present, wanted, ask)
     order_workflow.bring_about(draft.record, taken, unit.author.at)
@@ -117,11 +119,17 @@ def reports_of(unit: Unit, order: Record) -> list[str]:
 def report_moves_order(unit: Unit, draft: Draft) -> None:
     """Walk the order of a report to where the report says it is; a cancelled order stays cancelled."""
     row = draft.record.main
-    if row["order_id"] is None or draft.was.get("status") == row["status"]:
+    # A message has walked the order already: OBR-25 tells more than the report's status.
+    if row["order_id"] is None or draft.was.get("status") == row["status"] or unit.author.origin == "hl7v2":
         return
     order = next(iter(unit.load("ServiceRequest", [row["order_id"]])), None)
     target = outcome.order_target(row["status"])
-    if order is None or target is None or order.main["status"] == "cancelled":
+    if order is None or order.main["status"] == "cancelled":
+        return
+    if order.main["status"] == "reported" and outcome.retracts(row["status"], reports_of(unit, order)):
+        order_workflow.set_state(order, state_of(order)._replace(status="completed"))
+        unit.touch(order)
+    if target is None:
         return
     reporter: UUID | None = unit.target_of(draft.record, "resultsInterpreter")
     walk_order(unit, order, target, reporter)
@@ -151,7 +159,7 @@ def procedure_readiness(unit: Unit, draft: Draft) -> None:
     readiness.judge_status(draft.was["status"], draft.record, ask)
     readiness.settle_readiness(before, draft.record)
     if not unit.override_reason:
-        readiness.settle_new_barrier(draft.record)
+        readiness.settle_new_barrier(draft.record, standing=draft.noted or 0)
     elif draft.record.main["surgical_status"] != before:
         _audit_override(unit, draft)
 
@@ -237,6 +245,11 @@ def research_members(unit: Unit, draft: Draft) -> None:
         if kind is not None and column is not None:
             unit.afterwards(dependents.claim, kind.name, column, member.resource["id"], owner.resource["id"])
 
+
+NOTES: dict[str, Callable[[Record], int]] = {
+    "Procedure": lambda record: len(readiness.open_barriers(record)),
+}
+"""What rules must know of a record as it was loaded, beside its typed row: of a procedure its open barriers."""
 
 SETTLED_LAST = frozenset({"ServiceRequest"})
 """Types whose rules run after those of all others, since those change them."""

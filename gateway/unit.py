@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway import errors
-from gateway.rules import RULES, SETTLED_LAST
+from gateway.rules import NOTES, RULES, SETTLED_LAST
 from mappings import convert, resource
 from mappings.element import Mapping
 from mappings.resources import REGISTRY
@@ -45,6 +45,8 @@ class Draft:
     """The typed row as it was loaded; empty for a new record."""
     before: bytes | None = None
     changed: bool = False
+    noted: int | None = None
+    """What the rules of the type noted of the record as it was loaded."""
 
 
 def mapping_of(resource_type: str) -> Mapping:
@@ -96,7 +98,9 @@ class Unit:
         missing = [key for key in wanted if key not in self.drafts]
         mapping = mapping_of(resource_type)
         for key, record in loader.load(self.session.raw, shape(mapping), missing).items():
-            self.drafts[key] = Draft(mapping, record, "update", Standing.of(record), dict(record.main))
+            note = NOTES.get(resource_type)
+            noted = note(record) if note else None
+            self.drafts[key] = Draft(mapping, record, "update", Standing.of(record), dict(record.main), noted=noted)
         return [self.drafts[key].record for key in wanted if key in self.drafts]
 
     def get(self, resource_type: str, fhir_id: str) -> Record:

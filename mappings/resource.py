@@ -5,12 +5,13 @@ https://hl7.org/fhir/R4/resource.html
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from mappings import convert, times
 from mappings.common import COMMON
 from mappings.convert import At, NewId, put, put_extensions
-from mappings.element import Mapping, Value
+from mappings.element import Mapping, One, Refused, Value
 from mappings.remainder import keep, restore
 from storage.lexical import ENCODER
 from storage.model.resource import Resource
@@ -50,7 +51,24 @@ def read(mapping: Mapping, value: dict[str, Value], new_id: NewId, into: Record 
         _read_element(mapping, main, common, "extension", value["extension"])
     for hook in mapping.read_in:
         hook(record)
+    _see_what_is_required(mapping, record)
     return record
+
+
+def _see_what_is_required(mapping: Mapping, record: Record) -> None:
+    """Refuse a required code that is told by extensions alone: a column that must be filled would stay empty."""
+    for column, element in _required(mapping):
+        if record.main[column] is None:
+            message = f"{element} must have a value: extensions cannot stand for it here"
+            raise Refused("required", f"{mapping.type}.{element}", None, message=message)
+
+
+@cache
+def _required(mapping: Mapping) -> tuple[tuple[str, str], ...]:
+    """Return the columns of the typed row that elements fill and that may not be empty, with these elements."""
+    columns = mapping.table.table.columns
+    filled = ((line.group.names[0], line.element) for line in mapping.lines if isinstance(line, One))
+    return tuple(found for found in filled if found[0] in columns and not columns[found[0]].nullable)
 
 
 def _read_element(mapping: Mapping, main: At, common: At, key: str, item: Value) -> None:

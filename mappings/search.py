@@ -33,6 +33,7 @@ from storage.model.columns import (
     Period,
     Quantity,
     Table,
+    Text,
 )
 from storage.model.resource import Resource, ResourceMeta
 from storage.model.shared import (
@@ -238,18 +239,20 @@ def column_target(place: Place, group: Group, word: Search, stored: str | None =
     match word.type:
         case "token" if isinstance(group, Boolean):
             return Flag(place, name)
-        case "token":
-            return Coded(strings, "value") if isinstance(group, Json) else Coded(place, name)
-        case "string":
+        case "token" if isinstance(group, (Code, Text)):
+            return Coded(place, name)
+        case "token" if isinstance(group, Json):
+            return Coded(strings, "value")
+        case "string" if isinstance(group, (Text, Json)):
             return Words(strings, "value", "norm", "phon")
         case "date":
             return _span(place, group)
         case "quantity" | "number":
             return _measured(place, group)
-        case "uri" | "reference":
-            if isinstance(group, Json):
-                return Written(strings, "value", versioned=word.type == "reference", norm="norm")
+        case "uri" | "reference" if isinstance(group, Text):
             return Written(place, name, versioned=word.type == "reference")
+        case "uri" | "reference" if isinstance(group, Json):
+            return Written(strings, "value", versioned=word.type == "reference", norm="norm")
         case _:
             return None
 

@@ -13,7 +13,7 @@ from psycopg.types.json import Json
 from sqlalchemy.dialects import postgresql
 
 from storage.errors import Stale
-from storage.model.columns import METADATA, Row, Table
+from storage.model.columns import BY_TABLE, METADATA, Listed, Row, Table
 from storage.model.resource import Resource, ResourceVersion
 from storage.model.shared import Coding, Identifier, SearchString
 
@@ -108,9 +108,19 @@ class Writer:
         for row in record.all_rows(Identifier):
             row["resource_type"] = record.resource["resource_type"]
             row["is_unique"] = row["system"] in self.unique_systems and row["element"] == "identifier"
+        for table, row in record.details.items():
+            for column, target in _listed(table):
+                if row[column] is not None and not self._is_listed(target, row[column]):
+                    row[column] = None
         patient = record.main.get("patient_id")
         for row in record.all_rows(Coding):
             row["patient_id"] = patient
+
+    def _is_listed(self, target: str, code: str) -> bool:
+        """Tell whether a reference table has a code; one that it has not stays a code among the codings."""
+        table, _, column = target.partition(".")
+        statement = f'SELECT 1 FROM "{table}" WHERE "{column}" = %s'  # noqa: S608 - names of our own tables
+        return self.connection.execute(statement, (code,)).fetchone() is not None
 
     def _write_heads(self, change: Change, author: Author) -> list[tuple[Change, Cursor[Any]]]:
         """Write the row of ``resource``, the typed row, the details and the version."""
@@ -185,6 +195,13 @@ def _rank() -> dict[str, int]:
 def in_order(names: Iterable[str]) -> list[str]:
     """Sort table names so that a table comes after those that its foreign keys point to."""
     return sorted(names, key=_rank().__getitem__)
+
+
+@cache
+def _listed(name: str) -> tuple[tuple[str, str], ...]:
+    """Name the columns of a table that must be codes of a reference table, and which ("table.column")."""
+    groups = BY_TABLE[name].groups.values()
+    return tuple((group.name, group.target) for group in groups if isinstance(group, Listed) and not group.required)
 
 
 @cache

@@ -5,13 +5,15 @@ https://hl7.org/fhir/R4/http.html#general
 
 from __future__ import annotations
 
+import re
 from email.utils import format_datetime
 from typing import Any
 
 from litestar import Response
 
-from gateway.errors import Problem, operation_outcome
+from gateway.errors import BadRequest, Problem, operation_outcome
 from gateway.fhir import wire
+from gateway.records import ANY_VERSION
 from storage.versions import Stored
 
 JSON = "application/fhir+json; charset=utf-8"
@@ -54,20 +56,29 @@ def problem(found: Problem) -> Response[bytes]:
 
 
 def preference(header: str) -> str:
-    """Return what ``Prefer: return=...`` asks for: representation (the default), minimal or OperationOutcome."""
+    """Return what ``Prefer: return=`` asks for: representation (the default), minimal or OperationOutcome."""
     for part in header.replace(";", ",").split(","):
-        name, _, value = part.strip().partition("=")
-        if name == "return" and value in ("minimal", "representation", "OperationOutcome"):
+        name, _, value = part.replace('"', "").replace(" ", "").partition("=")
+        if name.lower() == "return" and value in ("minimal", "representation", "OperationOutcome"):
             return value
     return "representation"
 
 
-def if_match(header: str | None) -> int | None:
-    """Return the version that an If-Match header names, None where there is none.
+_ETAG = re.compile(r'(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"|([0-9]+)')
 
-    An ETag that is none of ours matches no version: -1.
+
+def if_match(header: str | None) -> int | None:
+    """Return the version that an If-Match header names: ANY_VERSION for ``*``, None where there is no header.
+
+    A well-formed tag that is none of ours matches no version: -1. A bare number is taken for its version.
+    Raises BadRequest for anything else. https://hl7.org/fhir/R4/http.html#concurrency
     """
-    if header is None or header.strip() in ("", "*"):
+    if header is None or not header.strip():
         return None
-    tag = header.strip().removeprefix("W/").strip('"')
-    return int(tag) if tag.isdecimal() and len(tag) < 10 else -1
+    if header.strip() == "*":
+        return ANY_VERSION
+    found = _ETAG.fullmatch(header.strip())
+    if found is None:
+        raise BadRequest('If-Match names one version, as W/"3".', expression="http.If-Match")
+    tag = found[1] or found[2] or ""
+    return int(tag) if tag.isascii() and tag.isdecimal() and 0 < int(tag) < 2**31 else -1

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from gateway.fhir.wire import encode
+from mappings.element import ext
 from mappings.times import render_instant
 from storage.versions import Stored
 
@@ -72,6 +73,9 @@ def _found(base_url: str, stored: Stored, mode: bytes) -> bytes:
     return b"{" + _full_url(base_url, stored) + content + b',"search":{"mode":"' + mode + b'"}}'
 
 
+VERSION_AUTHOR = ext("version-author")
+"""Of a history entry's request: who made the version."""
+
 _VERBS = {"update": "PUT", "patch": "PATCH", "delete": "DELETE"}
 _STATUS = {"create": "201", "update": "200", "patch": "200", "delete": "204"}
 
@@ -84,14 +88,27 @@ def _version(base_url: str, stored: Stored) -> bytes:
     return b"{" + b",".join(parts) + b"}"
 
 
-def _request(stored: Stored) -> dict[str, str]:
-    """Return what made a version: an id that the client chose tells that it was made by PUT."""
+def _request(stored: Stored) -> dict[str, Any]:
+    """Return what made a version, and who: an id that the client chose tells that it was made by PUT."""
     named = f"{stored.resource_type}/{stored.fhir_id}"
-    if stored.op != "create":
-        return {"method": _VERBS[stored.op], "url": named}
-    if stored.version == 1 and stored.fhir_id == str(stored.resource_id):
-        return {"method": "POST", "url": stored.resource_type}
-    return {"method": "PUT", "url": named}
+    made: dict[str, Any] = {
+        "extension": [_author(stored)],
+        "method": _VERBS.get(stored.op, "PUT"),
+        "url": named,
+    }
+    if stored.op == "create" and stored.version == 1 and stored.fhir_id == str(stored.resource_id):
+        made |= {"method": "POST", "url": stored.resource_type}
+    return made
+
+
+def _author(stored: Stored) -> dict[str, Any]:
+    """Return through which door a version came, by whom, and in which message, as an extension."""
+    told: list[dict[str, Any]] = [{"url": "door", "valueCode": stored.origin}]
+    if stored.actor is not None:
+        told.append({"url": "user", "valueString": stored.actor})
+    if stored.message_id is not None:
+        told.append({"url": "message", "valueUri": f"urn:uuid:{stored.message_id}"})
+    return {"url": VERSION_AUTHOR, "extension": told}
 
 
 def _response(stored: Stored) -> dict[str, str]:

@@ -5,6 +5,7 @@ https://hl7.org/fhir/R4/search.html#ptypes
 
 from __future__ import annotations
 
+import decimal
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ _NUMBER = re.compile(r"[+-]?\d{1,100}(?:\.\d{1,100})?(?:[eE][+-]?\d{1,3})?\Z")
 _LOCAL = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})\Z")
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}\Z")
 _TENTH = Decimal("0.1")
+_EXACT = decimal.Context(prec=300)
 
 How = Literal["starts", "exact", "contains", "sounds"]
 
@@ -227,8 +229,8 @@ def _amount(
     last = exact.as_tuple().exponent
     half = Decimal((0, (5,), (last if isinstance(last, int) else 0) - 1))
     if prefix == "ap":
-        half = max(half, abs(exact) * _TENTH)
-    return Number(prefix, exact, exact - half, exact + half, system, code)
+        half = max(half, _EXACT.multiply(abs(exact), _TENTH))
+    return Number(prefix, exact, _EXACT.subtract(exact, half), _EXACT.add(exact, half), system, code)
 
 
 # --- references: https://hl7.org/fhir/R4/search.html#reference ---

@@ -165,6 +165,11 @@ class Framer:
                 self._ending(chunk)
         return self._given()
 
+    @property
+    def unsettled(self) -> bool:
+        """Whether `idle` has something to say: a frame lacks only its 0D, or junk is not yet reported."""
+        return self.state is State.ENDING or (self.state is State.BETWEEN and self._unreported > 0)
+
     def idle(self) -> list[Event]:
         """Nothing came for a moment: a frame that lacks only its 0D is complete, and junk is reported."""
         if self.state is State.ENDING:

@@ -7,14 +7,22 @@ https://www.hl7.org/implement/standards/product_brief.cfm?product_id=185
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 import structlog
 
 from gateway import errors
-from gateway.mllp.acknowledge import Code, Fault, acknowledge, code_for, header_fault, is_acknowledgement
+from gateway.mllp.acknowledge import (
+    CONTROL_ID_LENGTH,
+    Code,
+    Fault,
+    acknowledge,
+    code_for,
+    header_fault,
+    is_acknowledgement,
+)
 from gateway.records import Caller, Records
 from gateway.unit import Unit
 from mappings import er7, times
@@ -24,9 +32,22 @@ from mappings.messages.handlers import HANDLERS
 from mappings.messages.workspace import Coverage, Desk, MessageRefused, Warned, Written
 from storage import journal
 from storage.journal import Arrival, Verdict
-from storage.model.hl7 import Hl7MessageLink
+from storage.model.hl7 import Hl7Message, Hl7MessageLink
+from storage.session import Raw
 
 _log = structlog.get_logger(__name__)
+
+TOO_LONG = "the message is longer than this listener takes"
+WIDTHS = {column.name: getattr(column.type, "length", None) for column in Hl7Message.table.columns}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A message in hand: its entry in the journal, how it arrived, and what was read (None without an MSH)."""
+
+    id: UUID
+    arrival: Arrival
+    message: Message | None
 
 
 @dataclass(frozen=True)
@@ -45,18 +66,20 @@ class Receiver:
         answers = [self._receive(part, remote) for part in parts or [payload]]
         return [answer for answer in answers if answer]
 
-    def refuse(self, head: bytes, remote: str, reason: str) -> list[bytes]:
-        """Keep what came of a message that was cut off or is too long, and return what may be answered to it."""
+    def refuse(self, head: bytes, remote: str) -> list[bytes]:
+        """Keep the head of a message that is too long, and return what is answered to it: AE 207."""
         arrival, message = self._arrive(head, remote)
-        entry = self._enter(arrival)
-        fault = Fault("207", "E", text=reason)
-        return [self._close(entry.id, message, [fault], reason=reason)] if message else self._drop(entry.id, reason)
-
-    def _drop(self, message_id: UUID, reason: str) -> list[bytes]:
-        verdict = Verdict("error", "AE", b"", "", self.records.clock(), "207", None, reason)
+        verdict = self._verdict(message, "error", Code.AE, [Fault("207")], reason=TOO_LONG)
         with self.records.store.connection() as connection:
-            journal.finish(connection, message_id, verdict)
-        return []
+            journal.keep(connection, arrival, verdict)
+        return [verdict.ack or b""]
+
+    def keep(self, payload: bytes, remote: str, reason: str) -> None:
+        """Keep what came of a message that was cut off: it cannot be answered, the sender will send it again."""
+        arrival, _ = self._arrive(payload, remote)
+        verdict = Verdict("error", self.records.clock(), error_code="207", error_text=reason)
+        with self.records.store.connection() as connection:
+            journal.keep(connection, arrival, verdict)
 
     def _arrive(self, raw: bytes, remote: str) -> tuple[Arrival, Message | None]:
         try:
@@ -66,60 +89,57 @@ class Receiver:
         at = self.records.clock()
         return Arrival(self.records.new_id(), raw, at, remote, header(message) if message else {}), message
 
-    def _enter(self, arrival: Arrival) -> journal.Seen:
-        with self.records.store.connection() as connection:
-            return journal.enter(connection, arrival)
-
     def _receive(self, raw: bytes, remote: str) -> bytes | None:
         arrival, message = self._arrive(raw, remote)
-        entry = self._enter(arrival)
+        with self.records.store.connection() as connection:
+            entry = journal.enter(connection, arrival)
         if entry.status == "applied":
             return entry.ack
+        case = Case(entry.id, arrival, message)
         if message is None:
-            return self._close(entry.id, None, [Fault("100", "E", "MSH", text="The payload has no usable MSH")])
+            return self._close(case, [Fault("100", "E", "MSH", text="The payload has no usable MSH")])
         if is_acknowledgement(message):
-            return self._note(entry.id)
+            return self._finish(case, Verdict("applied", self.records.clock()))
         fault = header_fault(message, HANDLERS.keys())
-        if fault is not None:
-            return self._close(entry.id, message, [fault])
-        return self._apply(entry.id, arrival, message)
+        return self._apply(case, message) if fault is None else self._close(case, [fault])
 
-    def _note(self, message_id: UUID) -> None:
-        """An acknowledgement is kept and not answered."""
-        with self.records.store.connection() as connection:
-            at = self.records.clock()
-            journal.finish(connection, message_id, Verdict("applied", "AA", b"", "", at))
-
-    def _apply(self, message_id: UUID, arrival: Arrival, message: Message) -> bytes | None:
+    def _apply(self, case: Case, message: Message) -> bytes | None:
         def work(unit: Unit) -> bytes | None:
-            entry = journal.lock(unit.session.raw, message_id)
-            if entry.status == "applied":
-                return entry.ack
-            return self._handle(unit, message_id, arrival, message)
+            entry = journal.lock(unit.session.raw, case.id)
+            if entry.status != "received":
+                return self._repeat(unit.session.raw, case, entry)
+            return self._handle(unit, case, message)
 
         try:
-            return self.records.unit(Caller("hl7v2", None, message_id), work)
+            return self.records.unit(Caller("hl7v2", None, case.id), work)
         except MessageRefused as refused:
-            return self._close(message_id, message, [fault_of(refused.warning, "E")])
+            return self._close(case, [fault_of(refused.warning, "E")])
         except Exception as exc:
-            problem = errors.problem_of(exc, str(message_id))
+            problem = errors.problem_of(exc, str(case.id))
             if problem.status >= 500:
-                _log.error("message failed", message_id=str(message_id), error=problem.title(), exc_info=exc)
+                _log.error("message failed", message_id=str(case.id), error=problem.title(), exc_info=exc)
             told = errors.fault(problem)
             faults = [Fault(told.code, told.severity, text=told.text)]
-            return self._close(message_id, message, faults, code=Code(told.ack_code), reason=problem.title())
+            return self._close(case, faults, code=Code(told.ack_code), reason=problem.title())
 
-    def _handle(self, unit: Unit, message_id: UUID, arrival: Arrival, message: Message) -> bytes:
+    def _repeat(self, connection: Raw, case: Case, entry: journal.Seen) -> bytes | None:
+        """Answer as the same message was answered that came at the same time, and note that it came twice."""
+        journal.repeat(connection, replace(case.arrival, id=self.records.new_id()), entry)
+        return entry.ack
+
+    def _handle(self, unit: Unit, case: Case, message: Message) -> bytes | None:
         context = V2Context(unit.site.zone, unit.site.systems, message.version)
         desk = Desk(unit, context, message)
         HANDLERS[message.message_code, message.trigger_event](desk)
-        self._sign(unit, desk.written, message_id)
+        self._sign(unit, desk.written, case.id)
         faults = [Fault("0", "W", text=warning) for warning in message.warnings]
-        if journal.reused(unit.session.raw, arrival):
-            faults.append(Fault("205", "W", "MSH", 1, 10, text="The control id was used before for other content"))
+        if journal.reused(unit.session.raw, case.arrival):
+            faults.append(
+                Fault("205", "W", "MSH", 1, 10, text="The control id was used before for other content")
+            )
         faults += [fault_of(warned, "W") for warned in desk.coverage.warned if warned.code != "0"]
         verdict = self._verdict(message, "applied", Code.AA, faults, desk.coverage)
-        journal.finish(unit.session.raw, message_id, verdict)
+        journal.finish(unit.session.raw, case.id, verdict)
         return verdict.ack
 
     def _sign(self, unit: Unit, written: Sequence[Written], message_id: UUID) -> None:
@@ -143,21 +163,18 @@ class Receiver:
         unit.flush()
 
     def _close(
-        self,
-        message_id: UUID,
-        message: Message | None,
-        faults: list[Fault],
-        *,
-        code: Code | None = None,
-        reason: str | None = None,
-    ) -> bytes:
+        self, case: Case, faults: list[Fault], *, code: Code | None = None, reason: str | None = None
+    ) -> bytes | None:
         """Refuse a message: store its acknowledgement and why, and return it."""
         answer = code or code_for(faults)
         status = "rejected" if answer is Code.AR else "error"
-        verdict = self._verdict(message, status, answer, faults, None, reason)
+        return self._finish(case, self._verdict(case.message, status, answer, faults, reason=reason))
+
+    def _finish(self, case: Case, verdict: Verdict) -> bytes | None:
         with self.records.store.connection() as connection:
-            journal.finish(connection, message_id, verdict)
-        return verdict.ack
+            if journal.finish(connection, case.id, verdict):
+                return verdict.ack
+            return self._repeat(connection, case, journal.look(connection, case.id))
 
     def _verdict(
         self,
@@ -165,18 +182,18 @@ class Receiver:
         status: str,
         code: Code,
         faults: list[Fault],
-        coverage: Coverage | None,
+        coverage: Coverage | None = None,
         reason: str | None = None,
     ) -> Verdict:
         at = self.records.clock()
-        control_id = self.records.new_id().hex[:20]
+        control_id = self.records.new_id().hex[-CONTROL_ID_LENGTH:]
         first = faults[0] if faults and status != "applied" else None
         return Verdict(
             status,
+            at,
             code.value,
             acknowledge(message, code, faults, control_id, at),
             control_id,
-            at,
             first and first.code,
             location(first) if first else None,
             reason or (first and first.text),
@@ -200,27 +217,23 @@ def location(fault: Fault) -> str | None:
 
 
 def header(message: Message) -> dict[str, Any]:
-    """Return the columns of the journal that the header fills."""
+    """Return the columns of the journal that the header fills, each cut to its width: the bytes have it whole."""
     msh = message.msh
-
-    def text(number: int, component: int = 1) -> str | None:
-        return msh.field(number).first.component(component) or None
-
-    at = msh.field(7).first.component(1)
-    return {
+    told = {
         "charset": message.charset,
-        "message_type": text(9),
-        "trigger_event": text(9, 2),
-        "structure": text(9, 3),
-        "version": text(12),
-        "processing_id": text(11),
-        "control_id": message.control_id or None,
-        "sending_app": msh.field(3).raw or None,
-        "sending_facility": msh.field(4).raw or None,
-        "receiving_app": msh.field(5).raw or None,
-        "receiving_facility": msh.field(6).raw or None,
-        **sent_at(at),
+        "message_type": msh.field(9).first.component(1),
+        "trigger_event": msh.field(9).first.component(2),
+        "structure": msh.field(9).first.component(3),
+        "version": msh.field(12).first.component(1),
+        "processing_id": msh.field(11).first.component(1),
+        "control_id": message.control_id,
+        "sending_app": msh.field(3).raw,
+        "sending_facility": msh.field(4).raw,
+        "receiving_app": msh.field(5).raw,
+        "receiving_facility": msh.field(6).raw,
     }
+    fitting = {name: text.replace("\0", "")[: WIDTHS[name]] or None for name, text in told.items()}
+    return fitting | sent_at(msh.field(7).first.component(1))
 
 
 def sent_at(text: str) -> dict[str, Any]:

@@ -6,12 +6,14 @@ https://www.hl7.org/documentcenter/public/wg/inm/mllp_transport_specification.PD
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from gateway.mllp.framing import Event, Frame, Framer, Junk, Oversized, TooMuchJunk, Truncated, wrap
+from gateway.mllp.framing import Event, Frame, Framer, Junk, Oversized, State, TooMuchJunk, wrap
 from gateway.mllp.receive import Receiver
 
 if TYPE_CHECKING:
@@ -20,11 +22,17 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
-CHUNK = 64 * 1024
+CHUNK: Final = 64 * 1024
 SETTLE_SECONDS = 1.0
 """How long a frame that ended with 1C waits for its 0D before it is taken as complete."""
+LINGER_SECONDS = 2.0
+"""How long a peer has to take its last answers before its connection is broken off."""
 MAX_CONNECTIONS = 200
-GRACE_SECONDS = 20
+GRACE_SECONDS = 20.0
+OTHER_PROTOCOL: Final = re.compile(
+    rb"(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE|CONNECT|PRI) [^\r\n]* HTTP/|\x16\x03[\x00-\x04]"
+)
+"""How a connection begins that is HTTP or TLS: its peer would wait for an answer that never comes."""
 
 
 class Listener:
@@ -33,9 +41,9 @@ class Listener:
     def __init__(self, records: Records, settings: Settings) -> None:
         self.receiver = Receiver(records)
         self.settings = settings
-        self.connections: set[asyncio.Task[None]] = set()
+        self.conversations: dict[asyncio.Task[None], Conversation] = {}
         self.server: asyncio.Server | None = None
-        self.stopping = asyncio.Event()
+        self.stopping = False
 
     async def start(self) -> None:
         """Bind the port; with several workers each binds it (SO_REUSEPORT) and the kernel spreads connections."""
@@ -50,104 +58,134 @@ class Listener:
 
     async def stop(self) -> None:
         """Take no more connections; let each finish and answer the message in hand; then close them."""
-        self.stopping.set()
+        self.stopping = True
         if self.server is not None:
             self.server.close()
-        if self.connections:
-            await asyncio.wait(self.connections, timeout=GRACE_SECONDS)
+        for task, conversation in self.conversations.items():
+            if conversation.reading:
+                task.cancel()
+        await self._ended(LINGER_SECONDS)
+        self._break_off(answering=True)
+        await self._ended(GRACE_SECONDS)
+        self._break_off(answering=False)
+
+    async def _ended(self, seconds: float) -> None:
+        if self.conversations:
+            await asyncio.wait(self.conversations, timeout=seconds)
+
+    def _break_off(self, *, answering: bool) -> None:
+        """Break off the conversations that are left, or those of them whose peer does not read its answers."""
+        for conversation in self.conversations.values():
+            if conversation.answering or not answering:
+                conversation.writer.transport.abort()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        if task is None or len(self.connections) >= MAX_CONNECTIONS:
+        if task is None or self.stopping or len(self.conversations) >= MAX_CONNECTIONS:
             _log.warning("connection refused", reason="too many connections", limit=MAX_CONNECTIONS)
             writer.close()
             return
-        self.connections.add(task)
+        self.conversations[task] = Conversation(self, reader, writer)
         try:
-            await Conversation(self, reader, writer).run()
+            await self.conversations[task].run()
         except ConnectionError:
             _log.info("connection lost")
         except Exception as exc:
             # The database is gone, or a fault of ours: nothing was acknowledged, the sender will send again.
             _log.error("connection closed", exc_info=exc)
         finally:
-            self.connections.discard(task)
+            del self.conversations[task]
             writer.close()
 
 
 class Conversation:
     """One connection: bytes to frames to acknowledgements, in the order in which the frames came."""
 
-    def __init__(self, listener: Listener, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, listener: Listener, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         self.listener = listener
         self.reader = reader
         self.writer = writer
         self.framer = Framer(listener.settings.mllp_max_frame_bytes)
+        self.reading = False
+        """Whether it waits for bytes: only then a stop may end it at once."""
+        self.answering = False
+        """Whether it waits for the peer to read."""
+        self._warned = False
         peer = writer.get_extra_info("peername") or ("unknown",)
         self.remote = str(peer[0])
         keep_alive(writer.get_extra_info("socket"))
 
     async def run(self) -> None:
         """Serve until the peer ends, what it sends is no MLLP, or the listener stops."""
-        while not self.listener.stopping.is_set():
-            events = await self._next()
-            if events is None:
+        data = await self._read()
+        if data and OTHER_PROTOCOL.match(data):
+            self._warn("connection closed", reason="what it sends is not MLLP")
+            return
+        while data:
+            await self._react(self.framer.feed(data))
+            if self.framer.state is State.STOPPED:
                 return
-            for event in events:
-                if not await self._react(event):
-                    return
+            data = await self._read()
+        await self._react(self.framer.close())
 
-    async def _next(self) -> list[Event] | None:
-        """Return what the next bytes complete; None when the listener stops. The end of the stream ends the framer."""
-        reading = asyncio.ensure_future(self.reader.read(CHUNK))
-        stopping = asyncio.ensure_future(self.listener.stopping.wait())
-        try:
-            done, _ = await asyncio.wait({reading, stopping}, timeout=SETTLE_SECONDS, return_when="FIRST_COMPLETED")
-            while not done:
-                events = self.framer.idle()
-                if events:
-                    return await self._with_rest(events, reading)
-                done, _ = await asyncio.wait({reading, stopping}, return_when="FIRST_COMPLETED")
-            if reading not in done:
-                return None
-            data = reading.result()
-            return self.framer.feed(data) if data else [*self.framer.close(), End()]
-        finally:
-            stopping.cancel()
-            if not reading.done():
-                reading.cancel()
+    async def _read(self) -> bytes:
+        """Return the next bytes; none at the end of the stream, or when the listener stops."""
+        while not self.listener.stopping:
+            self.reading = True
+            try:
+                async with asyncio.timeout(SETTLE_SECONDS if self.framer.unsettled else None):
+                    return await self.reader.read(CHUNK)
+            except TimeoutError:
+                self.reading = False
+                await self._react(self.framer.idle())
+            except asyncio.CancelledError:
+                if not self.listener.stopping:
+                    raise
+            finally:
+                self.reading = False
+        return b""
 
-    async def _with_rest(self, events: list[Event], reading: asyncio.Future[bytes]) -> list[Event]:
-        reading.cancel()
-        return events
+    async def _react(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, Frame):
+                await self._answer(await self._in_thread(self.listener.receiver.receive, event.payload))
+            elif isinstance(event, Oversized):
+                await self._answer(await self._in_thread(self.listener.receiver.refuse, event.head))
+                await self._linger()
+            elif isinstance(event, Junk):
+                self._warn("bytes outside a frame were skipped", count=event.count)
+            elif isinstance(event, TooMuchJunk):
+                self._warn("connection closed", reason="what it sends is not MLLP")
+            else:
+                await asyncio.to_thread(self.listener.receiver.keep, event.payload, self.remote, event.reason)
 
-    async def _react(self, event: Event | End) -> bool:
-        """Do what an event asks for; tell whether to go on."""
-        if isinstance(event, Frame):
-            await self._answer(await asyncio.to_thread(self.listener.receiver.receive, event.payload, self.remote))
-            return True
-        if isinstance(event, Junk):
-            _log.warning("bytes outside a frame were skipped", remote=self.remote, count=event.count)
-            return True
-        if isinstance(event, (Truncated, Oversized)):
-            oversized = isinstance(event, Oversized)
-            head = event.head if isinstance(event, Oversized) else event.payload
-            reason = "the message is longer than this listener takes" if oversized else event.reason  # type: ignore[union-attr]
-            answers = await asyncio.to_thread(self.listener.receiver.refuse, head, self.remote, reason)
-            await self._answer(answers if oversized else [])
-            return not oversized
-        if isinstance(event, TooMuchJunk):
-            _log.warning("connection closed", remote=self.remote, reason="what it sends is not MLLP")
-        return False
+    async def _in_thread(self, receive: Callable[[bytes, str], list[bytes]], payload: bytes) -> list[bytes]:
+        return await asyncio.to_thread(receive, payload, self.remote)
 
     async def _answer(self, answers: list[bytes]) -> None:
-        for answer in answers:
-            self.writer.write(wrap(answer))
-        await self.writer.drain()
+        self.writer.write(b"".join(map(wrap, answers)))
+        if self.writer.transport.get_write_buffer_size():
+            self.answering = True
+            await self.writer.drain()
+            self.answering = False
 
+    async def _linger(self) -> None:
+        """Let the peer read its answer: a connection closed with bytes unread is reset, and the answer lost."""
+        self.writer.write_eof()
+        try:
+            async with asyncio.timeout(LINGER_SECONDS):
+                while await self.reader.read(CHUNK):
+                    pass
+        except TimeoutError:
+            _log.info("the peer went on sending", remote=self.remote)
 
-class End:
-    """The peer has ended the stream."""
+    def _warn(self, event: str, **told: object) -> None:
+        """Warn once for a connection: a peer that sends rubbish sends much of it."""
+        if not self._warned:
+            _log.warning(event, remote=self.remote, **told)
+        self._warned = True
 
 
 def keep_alive(connection: socket.socket | None) -> None:

@@ -60,9 +60,7 @@ class Coverage:
         """Tell whether a field went to some element."""
         return place(segment, number) in self.mapped
 
-    def warn(
-        self, code: str, segment: Segment, number: int = 0, component: int = 0, text: str = ""
-    ) -> None:
+    def warn(self, code: str, segment: Segment, number: int = 0, component: int = 0, text: str = "") -> None:
         """Note a fault that is tolerated, once; it goes into the acknowledgement with severity W.
 
         Code "0" is no fault, only a note for people.

@@ -63,7 +63,11 @@ def _extension(url: str, kind: str, field: Field) -> dict[str, Any] | None:
         texts.append(text or repetition.component(2).strip() or repetition.component(1).strip())
     told_texts = [text for text in dict.fromkeys(texts) if text]
     inner = [{"url": name, "valueCoding": coding} for name, listed in parts.items() for coding in listed]
-    return {"url": url, "extension": [*inner, {"url": "text", "valueString": ", ".join(told_texts)}]} if told_texts else None
+    return (
+        {"url": url, "extension": [*inner, {"url": "text", "valueString": ", ".join(told_texts)}]}
+        if told_texts
+        else None
+    )
 
 
 def _cdc(kind: str, coding: dict[str, Any]) -> dict[str, Any]:

@@ -54,7 +54,9 @@ def diagnoses(
 def _condition(
     desk: Desk, segment: Segment, patient: Record, encounter: Record | None, order: Record | None
 ) -> Record:
-    number: dict[str, Any] | None = None if segment.field(20).is_null else ei(segment.field(20).first, desk.context)
+    number: dict[str, Any] | None = (
+        None if segment.field(20).is_null else ei(segment.field(20).first, desk.context)
+    )
     number = with_system(number, desk.message) if number else None
     record = _find(desk, segment, number, patient, encounter, order)
     record = desk.meet(record, "DG1") if record else desk.make("Condition", "DG1")
@@ -89,7 +91,7 @@ def _find(
     code = cwe(segment.field(3).first, desk.context)
     listed = desk.referred(order, "reasonReference", "Condition") if order is not None else []
     if encounter is not None:
-        listed += desk.referred_within(encounter, "diagnosis.condition", "Condition")
+        listed += desk.referred(encounter, "diagnosis.condition", "Condition")
     return next((item for item in listed if same_code(desk.get(item, "code"), code)), None)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mappings.messages.coverage import MessageRefused
+from mappings.messages.kept import keep, kept_field
 from mappings.messages.systems import sender_system, with_system
 from mappings.messages.workspace import refer
 from mappings.order_facts import ACCESSION_NUMBER, ORDER_NUMBER
@@ -83,7 +84,9 @@ def carriers(desk: Desk, resource_type: str, numbers: Numbers, patient: Record) 
             raise MessageRefused("205", "PID", text="The order number is of another patient's order")
         if not records and identifier["value"] in numbers.assumed:
             wide = desk.numbered(resource_type, identifier["value"])
-            records = [item for item in wide if _has(desk, item, identifier) and _is_about(desk, item, patient)]
+            records = [
+                item for item in wide if _has(desk, item, identifier) and _is_about(desk, item, patient)
+            ]
         found += [record for record in records if not any(record is known for known in found)]
     return found
 
@@ -99,6 +102,23 @@ def _has(desk: Desk, record: Record, identifier: dict[str, Any]) -> bool:
         and (item.get("system") in OWN or item.get("type") in (None, identifier["type"]))
         for item in desk.get(record, "identifier") or ()
     )
+
+
+def choose(found: list[Record], obr: Segment | None, taken: list[Record]) -> Record | None:
+    """Return the record that an OBR is about, of those with its numbers and code: the one with its set id, else the only one.
+
+    ``taken`` are those that earlier OBR of the message were about.
+    """
+    free = [record for record in found if not any(record is other for other in taken)]
+    set_id = obr.field(1).text.strip() if obr is not None else ""
+    numbered = [record for record in free if set_id and kept_field(record, "OBR", 1) == set_id]
+    return next(iter(numbered), free[0] if len(found) == 1 and free else None)
+
+
+def keep_set_id(record: Record, obr: Segment | None) -> None:
+    """Keep OBR-1: by it several OBR with the same numbers and code are told apart."""
+    if obr is not None and not obr.field(1).is_empty:
+        keep(record, obr, 1, {"1": obr.field(1).text.strip()})
 
 
 def add_numbers(desk: Desk, record: Record, numbers: Numbers) -> None:
@@ -125,9 +145,7 @@ def add_accessions(desk: Desk, order: Record, part: OrderPart) -> None:
         if order.main["order_type"] == "IMAGING" and obr.field(18).first.count == 1:
             found += _accessions(desk, obr, 18)
     known = {(item.get("system"), item.get("value")) for item in desk.get(order, "identifier") or ()}
-    desk.add(
-        order, "identifier", *(item for item in found if (item["system"], item["value"]) not in known)
-    )
+    desk.add(order, "identifier", *(item for item in found if (item["system"], item["value"]) not in known))
 
 
 def _accessions(desk: Desk, segment: Segment, number: int, authority: str = "") -> list[dict[str, Any]]:
@@ -139,7 +157,11 @@ def _accessions(desk: Desk, segment: Segment, number: int, authority: str = "") 
         for repetition in field_found.repetitions
         if not authority or repetition.component(2) == authority
     ]
-    found = [item if "system" in item else {**item, "system": f"{sender_system(desk.message)}:accession"} for item in made if item]
+    found = [
+        item if "system" in item else {**item, "system": f"{sender_system(desk.message)}:accession"}
+        for item in made
+        if item
+    ]
     if found:
         desk.coverage.map(segment, number, "ServiceRequest.identifier(ACSN)")
     return found

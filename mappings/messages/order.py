@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from mappings import order_facts
 from mappings.messages.moments import moment_text
-from mappings.messages.numbers import add_accessions, add_numbers
+from mappings.messages.numbers import add_accessions, add_numbers, keep_set_id
 from mappings.messages.people import people
 from mappings.messages.workspace import refer
-from mappings.v2types import compact, cwe
+from mappings.v2types import cwe
 
 if TYPE_CHECKING:
     from mappings.er7 import Segment
@@ -50,12 +50,18 @@ def same_code(left: dict[str, Any] | None, right: dict[str, Any] | None) -> bool
     return (left or {}).get("text") == (right or {}).get("text") and pairs[0] == pairs[1]
 
 
-def fill_order(desk: Desk, order: Record, part: OrderPart, numbers: Numbers, patient: Record) -> None:
-    """Fill an order from its group; what the group does not tell stays as it is."""
+def fill_order(
+    desk: Desk, order: Record, part: OrderPart, numbers: Numbers, patient: Record, *, with_notes: bool = True
+) -> None:
+    """Fill an order from its group; what the group does not tell stays as it is.
+
+    The notes of a result (``with_notes`` false) are those of its report.
+    """
     desk.own(order, *part.segments)
     if not desk.get(order, "subject"):
         desk.put(order, "subject", refer(patient))
     add_numbers(desk, order, numbers)
+    keep_set_id(order, part.obr)
     _set_type(desk, order, part)
     add_accessions(desk, order, part)
     desk.fill(order, part.orc, part.obr, *part.timings, *part.studies, skip=SET_HERE)
@@ -63,8 +69,9 @@ def fill_order(desk: Desk, order: Record, part: OrderPart, numbers: Numbers, pat
         desk.put(order, "intent", "order")
     _times(desk, order, part)
     _occurrence(desk, order, part)
-    _people(desk, order, part)
-    add_notes(desk, order, part.notes)
+    requester(desk, order, part)
+    if with_notes:
+        add_notes(desk, order, part.notes)
 
 
 def _set_type(desk: Desk, order: Record, part: OrderPart) -> None:
@@ -125,7 +132,9 @@ def _occurrence(desk: Desk, order: Record, part: OrderPart) -> None:
             return
 
 
-def _span(desk: Desk, segment: Segment, start: tuple[int, int], end: tuple[int, int]) -> dict[str, Any] | None:
+def _span(
+    desk: Desk, segment: Segment, start: tuple[int, int], end: tuple[int, int]
+) -> dict[str, Any] | None:
     told: dict[str, Any] = {}
     for name, (number, component) in (("start", start), ("end", end)):
         moment = moment_text(segment, number, desk.context, component)
@@ -135,16 +144,19 @@ def _span(desk: Desk, segment: Segment, start: tuple[int, int], end: tuple[int, 
     return told or None
 
 
-def _people(desk: Desk, order: Record, part: OrderPart) -> None:
+def requester(desk: Desk, order: Record, part: OrderPart, *, only_empty: bool = False) -> None:
     """Set who ordered (ORC-12, else OBR-16); more than one are kept as they came."""
     found: list[dict[str, Any]] = []
     for segment, number in ((part.orc, 12), (part.obr, 16)):
         told = people(desk, segment, number, "ServiceRequest.requester")
         found += [item for item in told if item not in found]
-    if found and desk.get(order, "requester") != found[0]:
+    present = desk.get(order, "requester")
+    if found and present != found[0] and not (only_empty and present):
         desk.put(order, "requester", found[0])
     if len(found) > 1:
-        desk.coverage.warn("0", part.head, 12, text="More than one person ordered; the first is kept as requester")
+        desk.coverage.warn(
+            "0", part.head, 12, text="More than one person ordered; the first is kept as requester"
+        )
 
 
 def add_notes(desk: Desk, record: Record, notes: list[Segment]) -> None:

@@ -12,7 +12,8 @@ from mappings.element import IllegalTransition
 from mappings.messages.coverage import MessageRefused
 from mappings.messages.moments import moment
 from mappings.order_workflow import bring_about_walk, set_state, state_of
-from mappings.workflow.orders import OPEN, walk
+from mappings.workflow.orders import OPEN, Step, walk
+from mappings.workflow.reports import retracts
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
@@ -48,7 +49,7 @@ CONTROL = {
 }
 """Table 0119: the codes that decide by themselves; the others leave it to ORC-5 and OBR-25."""
 CONTENT = frozenset(
-    "NW SN AF OK PR PY RO RQ PA CH XO XX XR SC SR SS RE NA RF UC UD UF UH UM UN UR UX DE LI MC RC RD CN DF FU".split()
+    ["NW", "SN", "AF", "OK", "PR", "PY", "RO", "RQ", "PA", "CH", "XO", "XX", "XR", "SC", "SR", "SS", "RE", "NA", "RF", "UC", "UD", "UF", "UH", "UM", "UN", "UR", "UX", "DE", "LI", "MC", "RC", "RD", "CN", "DF", "FU"]
 )
 STATUS = {
     "IP": Wanted("in_progress"),
@@ -111,7 +112,9 @@ def move(desk: Desk, order: Record, asked: Wanted, part: OrderPart, reporter: UU
     workflow has not from the present state.
     """
     present = state_of(order)
-    if present.record_state == "entered-in-error" or (present.status == "cancelled" and asked.status != "cancelled"):
+    if present.record_state == "entered-in-error" or (
+        present.status == "cancelled" and asked.status != "cancelled"
+    ):
         _refuse(desk, asked, part, "The order is cancelled or in error and stays so")
         return
     if asked.void:
@@ -131,6 +134,15 @@ def move(desk: Desk, order: Record, asked: Wanted, part: OrderPart, reporter: UU
     if steps:
         set_state(order, state_of(order)._replace(on_hold=False))
         desk.steps.append((order, steps))
+
+
+def retract(desk: Desk, order: Record, others: list[str]) -> None:
+    """Take an order back to completed when its last final report became entered in error; ``others`` are the statuses left."""
+    if order.main["status"] != "reported" or not retracts("entered-in-error", others):
+        return
+    set_state(order, state_of(order)._replace(status="completed"))
+    order.main.update(reported_at=None, reporting_user_id=None)
+    desk.steps.append((order, (Step("reported", "completed"),)))
 
 
 def _hold(desk: Desk, order: Record, asked: Wanted, part: OrderPart) -> None:

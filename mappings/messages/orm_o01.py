@@ -11,14 +11,14 @@ from mappings.messages.coverage import MessageRefused
 from mappings.messages.diagnosis import diagnoses
 from mappings.messages.encounter import encounter
 from mappings.messages.groups import OrderPart, PatientPart, group
-from mappings.messages.numbers import Numbers, carriers, numbers_of
-from mappings.messages.observation import About, observation
+from mappings.messages.numbers import Numbers, carriers, choose, numbers_of
 from mappings.messages.order import fill_order, same_code, service_code
 from mappings.messages.order_status import move, read_status
 from mappings.messages.parents import set_parents
 from mappings.messages.patient import patient
 from mappings.messages.rules import RULES
 from mappings.messages.specimen import specimens
+from mappings.messages.supporting import patient_observations, supporting
 from mappings.messages.workspace import refer
 from mappings.order_workflow import book
 
@@ -44,7 +44,8 @@ def apply(desk: Desk) -> None:
 
 def _orders(desk: Desk, part: PatientPart, about: Record) -> None:
     found = [(order, numbers_of(desk, order, "ServiceRequest.identifier")) for order in part.orders]
-    known = {id(order): find_orders(desk, order, numbers, about) for order, numbers in found}
+    taken: list[Record] = []
+    known = {id(order): find_orders(desk, order, numbers, about, taken) for order, numbers in found}
     visits = [
         visit
         for orders in known.values()
@@ -53,7 +54,7 @@ def _orders(desk: Desk, part: PatientPart, about: Record) -> None:
     ]
     visit = encounter(desk, part, about, visits)
     diagnoses(desk, part.diagnoses, about, visit)
-    patient_level(desk, part, about, visit)
+    patient_observations(desk, part, about, visit)
     replaced: list[Record] = []
     for order, numbers in found:
         for record in known[id(order)] or [_new(desk, order)]:
@@ -66,15 +67,6 @@ def _orders(desk: Desk, part: PatientPart, about: Record) -> None:
                 replaced.clear()
 
 
-def patient_level(desk: Desk, part: PatientPart, about: Record, visit: Record | None) -> None:
-    """Make the observations before any order (OBX after PID or PV1) the patient's own, of no order or report."""
-    if part.observations:
-        present = desk.referring("Observation", "encounter", visit) if visit is not None else []
-        group_about = About(about, "PATIENT.OBX", visit, present=present)
-        for noted in part.observations:
-            observation(desk, noted, group_about)
-
-
 def _control(order: OrderPart) -> str:
     return order.orc.field(1).first.component(1).strip().upper() if order.orc is not None else ""
 
@@ -85,7 +77,9 @@ def _new(desk: Desk, order: OrderPart) -> Record:
     return desk.make("ServiceRequest", f"{order.path}.{order.head.name}")
 
 
-def find_orders(desk: Desk, order: OrderPart, numbers: Numbers, about: Record) -> list[Record]:
+def find_orders(
+    desk: Desk, order: OrderPart, numbers: Numbers, about: Record, taken: list[Record]
+) -> list[Record]:
     """Return the orders that a group is about: those with its numbers and its code (all of them where it has no code).
 
     Placer and filler number are not enough, because one number may stand for several OBR. Raises MessageRefused (205)
@@ -99,11 +93,15 @@ def find_orders(desk: Desk, order: OrderPart, numbers: Numbers, about: Record) -
     if code is None or not found:
         return found
     same = [record for record in found if same_code(desk.get(record, "code"), code)]
-    if same:
-        return same[:1]
-    if _control(order) in ("NW", "SN"):
-        raise MessageRefused("205", order.head.name, order.head.number, 2, text="The number is of another order")
-    return found if len(found) == 1 else []
+    chosen = choose(same, order.obr, taken)
+    if chosen is not None:
+        taken.append(chosen)
+        return [chosen]
+    if _control(order) in ("NW", "SN") and not same:
+        raise MessageRefused(
+            "205", order.head.name, order.head.number, 2, text="The number is of another order"
+        )
+    return found if len(found) == 1 and not same else []
 
 
 def _apply_order(
@@ -124,21 +122,8 @@ def _apply_order(
 
 def _book(desk: Desk, record: Record) -> None:
     """Book an order for the time it is wanted: the sender says that it is scheduled, and names no other time."""
-    start: Any = desk.get(record, "occurrenceDateTime") or (desk.get(record, "occurrencePeriod") or {}).get("start")
+    start: Any = desk.get(record, "occurrenceDateTime") or (desk.get(record, "occurrencePeriod") or {}).get(
+        "start"
+    )
     if start:
         book(record, start)
-
-
-def supporting(
-    desk: Desk, record: Record, order: OrderPart, about: Record, visit: Record | None, found: list[Record]
-) -> None:
-    """Make the OBX of an order observations that support it, those after a specimen about that specimen."""
-    present = desk.referred(record, "supportingInfo", "Observation")
-    path = f"{order.path}.OBX"
-    context = About(about, path, visit, present=present)
-    for noted in order.observations:
-        desk.add(record, "supportingInfo", refer(observation(desk, noted, context)))
-    for item, specimen in zip(order.specimens, found, strict=False):
-        context.specimen = specimen
-        for noted in item.observations:
-            desk.add(record, "supportingInfo", refer(observation(desk, noted, context)))

@@ -30,8 +30,11 @@ def set_parents(desk: Desk, record: Record, order: OrderPart, about: Record) -> 
             continue
         desk.coverage.map(segment, number, "ServiceRequest.basedOn")
         numbers = Numbers(
-            [with_system(item, desk.message) for item in told], {item["value"] for item in told if "system" not in item}
+            [with_system(item, desk.message) for item in told],
+            {item["value"] for item in told if "system" not in item},
         )
         known = [item for item in carriers(desk, "ServiceRequest", numbers, about) if item is not record]
         logical = {key: numbers.identifiers[0][key] for key in ("system", "value")}
-        desk.add(record, "basedOn", refer(known[0]) if known else {"type": "ServiceRequest", "identifier": logical})
+        desk.add(
+            record, "basedOn", refer(known[0]) if known else {"type": "ServiceRequest", "identifier": logical}
+        )

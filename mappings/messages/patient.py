@@ -103,7 +103,9 @@ def find(desk: Desk, pid: Segment, numbers: list[dict[str, Any]]) -> Record | No
 
 def _add_numbers(desk: Desk, record: Record, numbers: list[dict[str, Any]]) -> None:
     known = {(item.get("system"), item.get("value")) for item in desk.get(record, "identifier") or ()}
-    desk.add(record, "identifier", *(item for item in numbers if (item["system"], item["value"]) not in known))
+    desk.add(
+        record, "identifier", *(item for item in numbers if (item["system"], item["value"]) not in known)
+    )
 
 
 def _one_of_pair(desk: Desk, record: Record, wins: str, yields: str) -> None:

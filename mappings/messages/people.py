@@ -44,7 +44,9 @@ def interpreter(desk: Desk, segment: Segment, number: int, to: str) -> list[dict
     if segment.field(number).is_null:
         return []
     persons = [
-        person for repetition in segment.field(number).repetitions if (person := _cnn(repetition, desk.context))
+        person
+        for repetition in segment.field(number).repetitions
+        if (person := _cnn(repetition, desk.context))
     ]
     if persons:
         desk.coverage.map(segment, number, to)

@@ -48,7 +48,9 @@ def _of_spm(desk: Desk, spm: Segment, part: OrderPart, patient: Record, present:
     path = f"{part.path}.SPM"
     record = desk.meet(record, path) if record else desk.make("Specimen", path)
     known = {(item.get("system"), item.get("value")) for item in desk.get(record, "identifier") or ()}
-    desk.add(record, "identifier", *(item for item in numbers if (item["system"], item["value"]) not in known))
+    desk.add(
+        record, "identifier", *(item for item in numbers if (item["system"], item["value"]) not in known)
+    )
     desk.fill(record, spm, part.obr if len(part.specimens) == 1 else None, skip=("identifier",))
     return record
 

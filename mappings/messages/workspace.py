@@ -90,7 +90,9 @@ class Desk:
     message: Message
     coverage: Coverage = field(default_factory=Coverage)
     written: list[Written] = field(default_factory=list[Written])
-    steps: list[tuple[Record, tuple[Step, ...]]] = field(default_factory=list[tuple["Record", "tuple[Step, ...]"]])
+    steps: list[tuple[Record, tuple[Step, ...]]] = field(
+        default_factory=list[tuple["Record", "tuple[Step, ...]"]]
+    )
     owners: dict[int, Record] = field(default_factory=dict[int, "Record"])
     found: dict[tuple[str, str | None, str], list[Record]] = field(
         default_factory=dict[tuple[str, "str | None", str], list["Record"]]
@@ -138,6 +140,11 @@ class Desk:
         """Tell whether this message made the record."""
         return any(item.record is record and item.action == "created" for item in self.written)
 
+    def changed(self, record: Record) -> bool:
+        """Tell whether the message made the record or has changed it so far."""
+        item = next((item for item in self.written if item.record is record), None)
+        return item is not None and (item.action == "created" or item.before != snapshot(record))
+
     def own(self, record: Record, *segments: Segment | None) -> None:
         """Say which record keeps what is not mapped of segments."""
         self.owners.update({segment.index: record for segment in segments if segment is not None})
@@ -166,19 +173,23 @@ class Desk:
             if item not in (self.get(record, element) or ()):
                 convert.append(self.top(record), line, item, f"{line.element}")
 
-    def referred(self, record: Record, element: str, resource_type: str) -> list[Record]:
-        """Return the live records of a type that an element refers to, those that this message made among them."""
-        value = self.get(record, element) or ()
-        told = {item.get("reference") for item in (value if isinstance(value, list) else [value])}
-        ids = [
-            row["target_id"]
+    def referred(self, record: Record, path: str, resource_type: str) -> list[Record]:
+        """Return the live records of a type that a record refers to at a path, those that this message made too."""
+        rows = [
+            row
             for row in record.all_rows(Reference)
-            if row["path"] == element and row["target_type"] == resource_type and row["target_id"] is not None
+            if row["path"] == path and row["target_type"] == resource_type
         ]
-        known = [item for item in self.workspace.load(resource_type, ids) if item.resource["deleted_at"] is None]
-        own = (item.record for item in self.written if item.action == "created")
-        made = (item for item in own if item.resource["resource_type"] == resource_type)
-        return [*known, *(item for item in made if refer(item)["reference"] in told)]
+        ids = [row["target_id"] for row in rows if row["target_id"] is not None]
+        waiting = {row["target_fhir_id"] for row in rows if row["target_id"] is None}
+        known = [
+            item for item in self.workspace.load(resource_type, ids) if item.resource["deleted_at"] is None
+        ]
+        made = (
+            item.record for item in self.written if item.record.resource["resource_type"] == resource_type
+        )
+        own = [item for item in made if item.resource["fhir_id"] in waiting]
+        return [*known, *(item for item in own if not any(item is other for other in known))]
 
     # --- fields ----------------------------------------------------------------------------------------------------
 
@@ -233,9 +244,7 @@ class Desk:
         for reading in readings:
             self.coverage.map(reading.segment, reading.number, to)
 
-    def _set(
-        self, at: convert.At, line: Line, around: convert.Around, value: Value, told: Reading
-    ) -> bool:
+    def _set(self, at: convert.At, line: Line, around: convert.Around, value: Value, told: Reading) -> bool:
         owner = convert.whole(line, around)
         before = convert.element(at, owner)
         try:

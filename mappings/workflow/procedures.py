@@ -151,16 +151,22 @@ def settle_readiness(before: str | None, record: Record) -> None:
         record.main.update(dict.fromkeys(Procedure.scheduled.names))
 
 
-def settle_new_barrier(record: Record) -> bool:
+def settle_new_barrier(record: Record, standing: int = 0) -> bool:
     """Move a ready or scheduled procedure back when a blocking barrier was added; tell whether it moved.
 
-    It goes to near_ready, to workup if more than one barrier is open; an emergent case stays booked.
+    It goes to near_ready, to workup if more than one is open; an emergent case stays booked. ``standing`` is
+    how many were open before: a case that was booked in spite of them is not moved for them.
     """
     row = record.main
     booked = row["surgical_status"]
     barriers = len(open_barriers(record))
     stays = booked == "scheduled" and row["case_class"] == "emergent"
-    if booked not in ("ready", "scheduled") or row["status"] != "preparation" or not barriers or stays:
+    if (
+        booked not in ("ready", "scheduled")
+        or row["status"] != "preparation"
+        or barriers <= standing
+        or stays
+    ):
         return False
     row["surgical_status"] = "near_ready" if barriers == 1 else "workup"
     settle_readiness(booked, record)

@@ -31,7 +31,7 @@ from storage.search.query import (
     Words,
     Written,
 )
-from storage.search.scope import ONE, Scope, Test, found, one_of
+from storage.search.scope import ONE, Scope, Test, alias, found, one_of
 from storage.search.sort import after, order, sort_keys
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ def _present(scope: Scope, target: Target, *, absent: bool) -> Test:
 
 
 def _chained(scope: Scope, asked: Chained) -> Test:
-    link = Reference.table.alias()
-    other = Scope(asked.resource_type, asked.table)
+    link = alias(Reference.table, scope.depth)
+    other = Scope(asked.resource_type, asked.table, scope.depth + 1)
     test = condition(other, asked.condition)
     here, there = link.c.owner_id, link.c.target_id
     if asked.backward:
@@ -121,7 +121,7 @@ def page_statement(query: Query, cursor: Cursor | None) -> sa.Select[*tuple[Any,
         .subquery("page")
     )
     listed = {key.label: page.c[key.label] for key in keys}
-    version = ResourceVersion.table.alias()
+    version = alias(ResourceVersion.table)
     return (
         sa.select(*stored_columns(page.c, version.c), *listed.values())
         .select_from(page.join(version, joined_version(page.c, version.c)))
@@ -131,7 +131,7 @@ def page_statement(query: Query, cursor: Cursor | None) -> sa.Select[*tuple[Any,
 
 def stored_columns(head: Any, version: Any) -> list[sa.ColumnElement[Any]]:
     """Return the columns of a ``Stored``, in its order."""
-    user = AppUser.table.alias()
+    user = alias(AppUser.table)
     actor = sa.select(user.c.username).where(user.c.id == version.actor_id).correlate_except(user)
     first = [
         head.id,

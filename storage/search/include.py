@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from storage.model.resource import Resource, ResourceVersion
 from storage.model.shared import Reference
 from storage.search.compile import joined_version, stored_columns
-from storage.search.scope import ONE, Test, one_of
+from storage.search.scope import ONE, Test, alias, one_of
 from storage.versions import Stored
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class TooMany(Exception):
 
 def statement(include: Include, ids: Sequence[UUID]) -> sa.Select[tuple[object, ...]]:
     """Return the statement of what one include brings along for resources that were found."""
-    head, version, link = Resource.table.alias(), ResourceVersion.table.alias(), Reference.table.alias()
+    head, version, link = (alias(made.table) for made in (Resource, ResourceVersion, Reference))
     here, there = link.c.owner_id, link.c.target_id
     if include.reverse:
         here, there = there, here

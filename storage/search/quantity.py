@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,16 +11,22 @@ import sqlalchemy as sa
 from storage.search.query import Measured, Number, Prefix
 from storage.search.scope import Columns, Test
 
+
+def _bound(number: Decimal) -> sa.BindParameter[Decimal]:
+    # As a number of any size and precision, also where the column holds whole numbers.
+    return sa.bindparam(None, number, sa.Numeric())
+
+
 _PLAIN: dict[Prefix, Callable[[Any, Number], Test]] = {
-    "eq": lambda value, asked: sa.and_(value >= asked.low, value < asked.high),
-    "ne": lambda value, asked: sa.or_(value < asked.low, value >= asked.high),
-    "gt": lambda value, asked: value > asked.exact,
-    "lt": lambda value, asked: value < asked.exact,
-    "ge": lambda value, asked: value >= asked.exact,
-    "le": lambda value, asked: value <= asked.exact,
-    "sa": lambda value, asked: value > asked.exact,
-    "eb": lambda value, asked: value < asked.exact,
-    "ap": lambda value, asked: sa.and_(value >= asked.low, value < asked.high),
+    "eq": lambda value, asked: sa.and_(value >= _bound(asked.low), value < _bound(asked.high)),
+    "ne": lambda value, asked: sa.or_(value < _bound(asked.low), value >= _bound(asked.high)),
+    "gt": lambda value, asked: value > _bound(asked.exact),
+    "lt": lambda value, asked: value < _bound(asked.exact),
+    "ge": lambda value, asked: value >= _bound(asked.exact),
+    "le": lambda value, asked: value <= _bound(asked.exact),
+    "sa": lambda value, asked: value > _bound(asked.exact),
+    "eb": lambda value, asked: value < _bound(asked.exact),
+    "ap": lambda value, asked: sa.and_(value >= _bound(asked.low), value < _bound(asked.high)),
 }
 _UP, _DOWN = (">", ">="), ("<", "<=")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -22,6 +23,16 @@ ONE = sa.literal_column("1", sa.Integer)
 Predicate = Callable[[Columns], Test]
 
 
+@cache
+def alias(table: sa.Table, depth: int = 1) -> sa.FromClause:
+    """Return a table under a name of its own, ``depth`` scopes down a chain; making one is dear, so each is
+    kept.
+
+    Neighbouring subqueries may use the same name: none of them sees the other.
+    """
+    return table.alias(f"{table.name}_{depth}")
+
+
 class Scope:
     """Rows of ``resource`` of one type, and their typed rows, which are joined only if something looks at
     them.
@@ -30,10 +41,11 @@ class Scope:
     of such a column are found faster by it.
     """
 
-    def __init__(self, resource_type: str, table: type[Table]) -> None:
-        self.resource = Resource.table.alias()
+    def __init__(self, resource_type: str, table: type[Table], depth: int = 1) -> None:
+        self.depth = depth
+        self.resource = alias(Resource.table, depth)
         self.resource_type = resource_type
-        self.typed = table.table.alias()
+        self.typed = alias(table.table, depth)
         self.typed_name = table.table.name
         self.joined = False
         self.known: dict[str, Sequence[UUID]] = {}
@@ -77,7 +89,7 @@ def one_of(column: Any, values: Sequence[Any]) -> Test:
 
 def hanging(scope: Scope, place: Place) -> tuple[sa.FromClause, list[Test]]:
     """Return the rows of a place outside the typed row, and what ties them to the resource."""
-    source = place.table.table.alias()
+    source = alias(place.table.table, scope.depth)
     key = source.c["owner_id"] if "owner_id" in source.c else source.c["id"]
     tied: list[Test] = [key == scope.resource.c.id, *guarded(source.c, place)]
     tied += [one_of(source.c[name], ids) for name, ids in scope.known.items() if name in source.c]

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from storage.model.shared import Coding, Concept
 from storage.search.query import Coded, Composed, Flag, OfType, Token
-from storage.search.scope import ONE, Columns, Test, one_of
+from storage.search.scope import ONE, Columns, Test, alias, one_of
 
 
 def coded(target: Coded, values: Sequence[Token | OfType], columns: Columns) -> Test:
@@ -36,7 +36,7 @@ def _in_system(target: Coded, value: Token, columns: Columns) -> Test:
 
 
 def _of_type(target: Coded, value: OfType, columns: Columns) -> Test:
-    concept, coding = Concept.table.alias(), Coding.table.alias()
+    concept, coding = alias(Concept.table), alias(Coding.table)
     typed = (
         sa.select(ONE)
         .select_from(concept.join(coding, coding.c.concept_id == concept.c.id))

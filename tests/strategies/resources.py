@@ -99,18 +99,23 @@ def draw_element(draw: Draw, element: Element, type_name: str, depth: int) -> di
     values = [draw_value(draw, element, kind, depth, type_name) for _ in range(size)]
     if kind not in PRIMITIVES or kind == "xhtml" or key in ("url", "id"):
         return {key: values if many else values[0]}
-    return with_siblings(draw, key, values, many=many, depth=depth)
+    # A status that is required stands in a column that may not be empty: an extension cannot take its place.
+    return with_siblings(
+        draw, key, values, many=many, depth=depth, bare=not (element.least and element.codes)
+    )
 
 
-def with_siblings(draw: Draw, key: str, values: list[Any], *, many: bool, depth: int) -> dict[str, Any]:
-    """Return primitives with, now and then, ids and extensions of their own, or these in place of a value."""
+def with_siblings(
+    draw: Draw, key: str, values: list[Any], *, many: bool, depth: int, bare: bool
+) -> dict[str, Any]:
+    """Return primitives with, now and then, ids and extensions of their own; if ``bare``, these alone."""
     siblings = [
         draw_sibling(draw) if depth < DEPTH and draw(st.integers(0, 5)) == 0 else None for _ in values
     ]
     if not any(siblings):
         return {key: values if many else values[0]}
     told = [
-        None if sibling and "extension" in sibling and draw(st.booleans()) else value
+        None if bare and sibling and "extension" in sibling and draw(st.booleans()) else value
         for value, sibling in zip(values, siblings, strict=True)
     ]
     made: dict[str, Any] = {f"_{key}": siblings if many else siblings[0]}
@@ -167,5 +172,7 @@ def draw_bound(draw: Draw, element: Element) -> dict[str, Any]:
 def draw_reference(draw: Draw, depth: int) -> dict[str, Any]:
     """Draw a Reference that points somewhere."""
     made = draw_object(draw, "Reference", "", depth + 1)
-    made.pop("_reference", None)
-    return made | {"reference": draw(st.sampled_from(REFERENCES))} if draw(st.booleans()) else made
+    if draw(st.booleans()):
+        made.pop("_reference", None)
+        made["reference"] = draw(st.sampled_from(REFERENCES))
+    return made

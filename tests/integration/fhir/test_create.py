@@ -122,7 +122,6 @@ REQUIRED_CODES = [
     ("ServiceRequest", "intent"),
     ("DiagnosticReport", "status"),
     ("Observation", "status"),
-    ("DocumentReference", "status"),
 ]
 
 

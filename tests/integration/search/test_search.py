@@ -8,10 +8,16 @@ import sqlalchemy as sa
 
 from gateway.errors import BadRequest, UnsupportedParameterValue, UnsupportedType
 from gateway.fhir import search as door
+from gateway.fhir.params import parse
+from gateway.fhir.query_string import pairs
+from gateway.fhir.search_values import Context
+from mappings.resources import REGISTRY
 from storage.model.ledger import SiteSetting
 from storage.search import page
+from storage.search.bind import bind
+from storage.search.query import Condition
 from storage.session import Store
-from tests.fixtures.library import BASE, CALLER, Library, found
+from tests.fixtures.library import BASE, CALLER, START, Library, found
 
 MR = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "MR"}]}
 UCUM = "http://unitsofmeasure.org"
@@ -173,6 +179,8 @@ MATCHES = [
     ("Observation", "value-quantity=ge5.4", "q0 q1 q2"),
     ("Observation", "value-quantity=lt5.44", "q0"),
     ("Observation", "value-quantity=6", ""),
+    ("Observation", "value-quantity=lt1e999", "q0 q1 q2"),
+    ("Observation", f"value-quantity={'9' * 100}.5", ""),
     ("Observation", "value-quantity=ap7", "q1"),
     ("Observation", f"value-quantity=gt1|{UCUM}|mg", "q0 q1 q2"),
     ("Observation", "value-quantity=gt1||mg", "q0 q1 q2"),
@@ -207,6 +215,32 @@ MATCHES = [
 @pytest.mark.parametrize(("type_name", "text", "ids"), MATCHES)
 def test_a_search_finds_what_it_asks_for(library: Library, type_name: str, text: str, ids: str) -> None:
     assert sorted(library.ids(type_name, text)) == ids.split()
+
+
+def bound_targets(library: Library, text: str) -> list[str]:
+    context = Context(START, BASE)
+    query = parse(REGISTRY["Observation"], pairs(text), context).query
+    with library.records.store.sql() as connection:
+        bound = bind(connection, query)
+    return [type(asked.targets[0]).__name__ for asked in bound.conditions if isinstance(asked, Condition)]
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("patient=p1", ["Linked"]),
+        ("subject=Patient/p1,Patient/p2&code=1-8", ["Linked", "Coded"]),
+        ("patient=p1,away", ["Refers"]),
+        ("subject=p1", ["Refers"]),
+        ("subject=Group/p1", ["Refers"]),
+        ("patient:missing=false", ["Refers"]),
+        ("performer=Patient/p1", ["Refers"]),
+    ],
+)
+def test_a_reference_is_looked_for_by_foreign_key_where_it_can_be(
+    library: Library, text: str, kinds: list[str]
+) -> None:
+    assert bound_targets(library, text) == kinds
 
 
 def test_newest_come_first_unless_another_order_is_asked_for(library: Library) -> None:

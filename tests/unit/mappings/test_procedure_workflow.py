@@ -190,6 +190,12 @@ def test_a_new_barrier_moves_a_ready_procedure_back(
     assert (record.main["scheduled_start"] is None) == (before == "scheduled" != after)
 
 
+def test_barriers_that_were_overridden_move_nothing_until_another_is_added() -> None:
+    record = act(barriers=2, surgical_status="scheduled", **BOOKED)
+    assert not settle_new_barrier(record, standing=2)
+    assert settle_new_barrier(record, standing=1)
+
+
 LEGAL = {
     ("preparation", "in-progress"),
     ("preparation", "not-done"),

@@ -1,0 +1,129 @@
+"""ORU^R01, results: patient, encounter, and one DiagnosticReport for each OBR with its Observations and its order.
+
+https://hl7.org/fhir/uv/v2mappings/2024Sep/ConceptMap-message-oru-r01-to-bundle.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mappings.messages.diagnosis import diagnoses
+from mappings.messages.encounter import encounter
+from mappings.messages.groups import OrderPart, PatientPart, group
+from mappings.messages.numbers import Numbers, add_numbers, carriers, choose, numbers_of
+from mappings.messages.observation import is_answer
+from mappings.messages.order import SET_HERE, fill_order, requester, same_code, service_code
+from mappings.messages.order_status import Wanted, move, retract
+from mappings.messages.patient import patient
+from mappings.messages.result import find_report, report
+from mappings.messages.rules import RULES
+from mappings.messages.supporting import answers, patient_observations
+from mappings.messages.workspace import refer
+from mappings.workflow.reports import order_target
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from mappings.messages.workspace import Desk
+    from storage.record import Record
+
+
+def apply(desk: Desk) -> None:
+    """Apply an ORU^R01 to the records. Raises MessageRefused."""
+    default: Record | None = None
+    for part in group(desk.message, desk.coverage):
+        about = patient(desk, part)
+        default = default or about
+        _results(desk, part, about)
+    assert default is not None
+    desk.finish(RULES, default)
+
+
+def _results(desk: Desk, part: PatientPart, about: Record) -> None:
+    found = [(item, numbers_of(desk, item, "ServiceRequest.identifier")) for item in part.orders]
+    taken: list[Record] = []
+    known = [(item, numbers, find_report(desk, item, numbers, about, taken)) for item, numbers in found]
+    orders = [find_order(desk, item, numbers, about) for item, numbers in found]
+    records = [record for record in (*(item[2] for item in known), *orders) if record is not None]
+    visits = [visit for record in records for visit in desk.referred(record, "encounter", "Encounter")]
+    visit = encounter(desk, part, about, visits)
+    diagnoses(desk, part.diagnoses, about, visit)
+    patient_observations(desk, part, about, visit)
+    for item, numbers, record in known:
+        _apply(desk, item, numbers, record, about, visit)
+
+
+def find_order(desk: Desk, item: OrderPart, numbers: Numbers, about: Record) -> Record | None:
+    """Return the order that a result is of: with its numbers and code, else the only one with its numbers.
+
+    A report may be coded otherwise than its order, and several reports may be of one order.
+    """
+    known = carriers(desk, "ServiceRequest", numbers, about)
+    code = service_code(desk, item)
+    same = [record for record in known if same_code(desk.get(record, "code"), code)]
+    chosen = choose(same, item.obr, []) or next(iter(same or known), None)
+    return chosen and desk.meet(chosen, f"{item.path}.{item.head.name}")
+
+
+def _apply(
+    desk: Desk, item: OrderPart, numbers: Numbers, record: Record | None, about: Record, visit: Record | None
+) -> None:
+    order = _order(desk, item, numbers, about, visit)
+    diagnoses(desk, item.diagnoses, about, visit, order)
+    if item.obr is None:
+        return
+    record = record or desk.make("DiagnosticReport", f"{item.path}.OBR")
+    report(desk, item, record, about, visit, order)
+    if order is None:
+        return
+    asked = [noted for noted in item.observations if is_answer(noted.segment)]
+    if asked:
+        answers(desk, order, item, about, visit, asked)
+    _bring_on(desk, order, record, item)
+
+
+def _order(
+    desk: Desk, item: OrderPart, numbers: Numbers, about: Record, visit: Record | None
+) -> Record | None:
+    """Return the order of a result, made from the result where it was not known; None without numbers.
+
+    A known order gets the numbers that it lacks; what it asked for is not changed by the result.
+    """
+    if not numbers.identifiers:
+        desk.coverage.warn("101", item.head, 3, text="The result has no placer and no filler number")
+        return None
+    order = find_order(desk, item, numbers, about)
+    if order is None:
+        order = desk.make("ServiceRequest", f"{item.path}.{item.head.name}")
+        fill_order(desk, order, item, numbers, about, with_notes=False)
+    else:
+        add_numbers(desk, order, numbers)
+        if item.orc is not None:
+            desk.own(order, item.orc)
+            desk.fill(order, item.orc, skip=SET_HERE, only_empty=True)
+            requester(desk, order, item, only_empty=True)
+    if visit is not None and not desk.get(order, "encounter"):
+        desk.put(order, "encounter", refer(visit))
+    return order
+
+
+def _bring_on(desk: Desk, order: Record, made: Record, item: OrderPart) -> None:
+    """Bring the order to where its report says it is: reported by a final one, begun by others, back by an error."""
+    assert item.obr is not None
+    status = desk.get(made, "status")
+    letter = item.obr.field(25).first.component(1).strip().upper()
+    if order.main["status"] is None:
+        move(desk, order, Wanted("ordered"), item)
+    if status == "entered-in-error":
+        others = desk.workspace.referring("DiagnosticReport", "basedOn", order.resource["id"])
+        retract(desk, order, [other.main["status"] for other in others if other is not made])
+        return
+    target = order_target(status, letter)
+    if target is None or (target == order.main["status"] and not desk.changed(made)):
+        return
+    move(desk, order, Wanted(target), item, _reporter(desk, made))
+
+
+def _reporter(desk: Desk, made: Record) -> UUID | None:
+    found = desk.referred(made, "resultsInterpreter", "Practitioner")
+    return found[0].resource["id"] if found else None

@@ -1,0 +1,93 @@
+"""Every order and every result of the corpus of real messages is applied, and renders as valid FHIR.
+
+https://hl7.org/fhir/uv/v2mappings/2024Sep/
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gateway.errors import Problem
+from gateway.fhir import validate
+from mappings import er7, resource
+from mappings.messages.coverage import Coverage, MessageRefused, place
+from mappings.messages.workspace import Written, mapping_of
+
+decode = msgspec.json.Decoder(float_hook=Decimal).decode
+REFUSED = {
+    "cdc-bad-msh12-2.3.hl7": "100",
+    "mirth-sparse-obx.hl7": "100",
+    "mirth-subcomponents.hl7": "100",
+}
+"""Messages that cannot be applied, and the condition that tells why."""
+
+
+def messages(path: Path) -> list[bytes]:
+    """The messages of a file: one begins at each MSH."""
+    raw = path.read_bytes().replace(b"\r\n", b"\r").replace(b"\n", b"\r")
+    parts = re.split(rb"(?m)(?=(?:^|(?<=\r))MSH[|])", raw)
+    return [part for part in parts if part.startswith((b"MSH", b"\xef\xbb\xbfMSH"))]
+
+
+def wanted(raw: bytes) -> bool:
+    """Whether a message is an order or a result that can be read."""
+    try:
+        message = er7.read(raw)
+    except er7.NotHl7:
+        return False
+    return (message.message_code, message.trigger_event) in {("ORM", "O01"), ("ORU", "R01")}
+
+
+def untold(message: er7.Message, coverage: Coverage) -> list[str]:
+    """The fields of which the report says nothing."""
+    warned = {(item.segment, item.sequence, item.field) for item in coverage.warned}
+    return [
+        spot
+        for segment in message.segments
+        for number in segment.filled()
+        if (spot := place(segment, number)) not in coverage.mapped
+        and spot not in coverage.ignored
+        and (segment.name, segment.number, number) not in warned
+    ]
+
+
+def invalid(written: list[Written]) -> list[str]:
+    """What is wrong with the resources as readers get them."""
+    found: list[str] = []
+    for item in written:
+        kind = item.record.resource["resource_type"]
+        drawn = decode(resource.render(mapping_of(item.record), item.record))
+        try:
+            validate.check(drawn, kind)
+        except Problem as problem:
+            found += [f"{issue.expression}: {issue.diagnostics}" for issue in problem.issues]
+    return found
+
+
+def test_each_order_and_result_of_the_corpus_is_applied_and_renders_as_valid_fhir(
+    corpus: Path, gateway: Any
+) -> None:
+    seen = 0
+    faults: dict[str, Any] = {}
+    for path in sorted((corpus / "hl7v2").glob("*.*")):
+        for place_in_file, raw in enumerate(messages(path)):
+            if path.name == "INDEX.md" or not wanted(raw):
+                continue
+            seen += 1
+            name = f"{path.name}#{place_in_file}"
+            try:
+                applied = gateway.send(raw)
+            except MessageRefused as refused:
+                if REFUSED.get(path.name) != refused.warning.code:
+                    faults[name] = refused.warning
+                continue
+            told = invalid(applied.written) + untold(er7.read(raw), applied.coverage)
+            if told or path.name in REFUSED:
+                faults[name] = told
+    assert not faults, faults
+    assert seen > 30
