@@ -17,16 +17,18 @@ import psycopg
 from sqlalchemy.exc import DBAPIError
 
 from gateway import errors
-from gateway.unit import NewId, Site, Unit, mapping_of
+from gateway.unit import NewId, Site, Unit, link_column, mapping_of
 from mappings import resource
 from storage import loader, search, versions
 from storage.errors import Duplicate, known
 from storage.model.people import SYSTEM_USER_ID
-from storage.search.query import Query
 from storage.record import Record
+from storage.search.query import Query
 from storage.session import Session, Store
 from storage.versions import Stored
 from storage.writer import Author
+
+SAME_ID = "uq_resource_resource_type_fhir_id"
 
 ANY_VERSION = 0
 """As ``if_match``: whichever version stands, but one must."""
@@ -162,11 +164,19 @@ class Records:
         return self.unit(caller, work)
 
     def unit(self, caller: Caller, work: Callable[[Unit], T]) -> T:
-        """Run ``work`` on a unit of work in one transaction, committed when it returns; deadlocks are tried again.
+        """Run ``work`` on a unit of work in one transaction, committed when it returns.
 
+        After a deadlock it is run again, as it is where another created a resource under the same id meanwhile.
         Raises Problem for everything that the rules and the database refuse.
         """
+        try:
+            return self._once(caller, work)
+        except Duplicate as refusal:
+            if refusal.what != SAME_ID:
+                raise
+        return self._once(caller, work)
 
+    def _once(self, caller: Caller, work: Callable[[Unit], T]) -> T:
         units: list[Unit] = []
 
         def attempt(session: Session) -> T:
@@ -176,12 +186,22 @@ class Records:
             return work(units[-1])
 
         try:
-            return self.store.run(attempt)
+            done = self.store.run(attempt)
+            self._bring_together(units[-1].apart)
         except (psycopg.Error, DBAPIError) as error:
             refusal = known(error)
             if isinstance(refusal, Duplicate) and refusal.what == "uq_identifier":
                 raise self._taken(units[-1].identifiers()) from error
             raise refusal from error
+        return done
+
+    def _bring_together(self, apart: set[tuple[str, str]]) -> None:
+        """Let references point to targets that another unit of work created at the same time.
+
+        Neither saw the other's rows before it committed; whoever commits last sees those of both.
+        """
+        if apart:
+            self.store.run(lambda session: loader.point(session.raw, apart, link_column))
 
     def _taken(self, identifiers: list[tuple[str, str, str]]) -> Duplicate:
         """Return which of the identifiers of a refused unit of work is in use already: (type, system, value) each."""

@@ -7,7 +7,7 @@ IllegalTransition or a Problem, changes other records of the unit, or adds rows 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from gateway import errors
@@ -32,11 +32,13 @@ PLANS = ("proposal", "plan", "directive", "option")
 """Intents of ServiceRequest that order nothing yet, so that they need no numbers."""
 
 
-# --- orders --------------------------------------------------------------------------------------------------------
+# --- orders ----------------------------------------------------------------------------------------------
 
 
 def order_numbers(unit: Unit, draft: Draft) -> None:
-    """Give a new order its numbers, accession before order (section 6 of the model); take over well-formed ones."""
+    """Give a new order its numbers, accession before order (section 6 of the model); take over well-formed
+    ones.
+    """
     row = draft.record.main
     if row["record_state"] == "draft" or row["intent"] in PLANS:
         return
@@ -46,7 +48,7 @@ def order_numbers(unit: Unit, draft: Draft) -> None:
     for kind in ("ACC", "ORD"):
         present = brought[kind]
         if present is None:
-            drawn[kind] = numbers.draw(unit.session.raw, kind, year)[0]  # type: ignore[arg-type]
+            drawn[kind] = numbers.draw(unit.session.raw, kind, year)[0]
         elif draft.standing is None and not numbers.accept(unit.session.raw, present):
             where = "ServiceRequest.identifier"
             raise errors.BusinessRule(f"{present} has not the form of our numbers.", expression=where)
@@ -64,7 +66,11 @@ def order_workflow_rule(unit: Unit, draft: Draft) -> None:
     if draft.standing is None:
         wanted = state_of(draft.record)
         # A new order may start in any state: it reports a fact, and nobody told us when its steps were taken.
-        steps = machine.walk(None, wanted.status) if wanted.record_state == "normal" else (Step(None, wanted.name),)
+        steps = (
+            machine.walk(None, wanted.status)
+            if wanted.record_state == "normal"
+            else (Step(None, wanted.name),)
+        )
     else:
         steps = _order_moves(unit, draft)
     record_steps(unit, draft.record, steps)
@@ -113,7 +119,7 @@ def reports_of(unit: Unit, order: Record) -> list[str]:
     return list((dict(found) | here).values())
 
 
-# --- reports -------------------------------------------------------------------------------------------------------
+# --- reports ---------------------------------------------------------------------------------------------
 
 
 def report_moves_order(unit: Unit, draft: Draft) -> None:
@@ -146,7 +152,7 @@ def walk_order(unit: Unit, order: Record, target: str, reporter: UUID | None = N
     unit.walk(order)
 
 
-# --- procedures ----------------------------------------------------------------------------------------------------
+# --- procedures ------------------------------------------------------------------------------------------
 
 
 def procedure_readiness(unit: Unit, draft: Draft) -> None:
@@ -200,7 +206,7 @@ def procedure_moves_order(unit: Unit, draft: Draft) -> None:
     walk_order(unit, order, target)
 
 
-# --- encounters ----------------------------------------------------------------------------------------------------
+# --- encounters ------------------------------------------------------------------------------------------
 
 
 def encounter_history(unit: Unit, draft: Draft) -> None:
@@ -211,13 +217,17 @@ def encounter_history(unit: Unit, draft: Draft) -> None:
         return
     line = draft.mapping.by_element["statusHistory"]
     place = convert.top(record, draft.mapping, unit.new_id)
-    told = convert.element(place, line) or []
+    told: list[dict[str, Any]] = convert.element(place, line) or []
     start = told[-1]["period"].get("end") if told else draft.was["period_start"]
-    period = {"start": start, "end": render_instant(unit.author.at)} if start else {"end": render_instant(unit.author.at)}
+    period = (
+        {"start": start, "end": render_instant(unit.author.at)}
+        if start
+        else {"end": render_instant(unit.author.at)}
+    )
     convert.put(place, line, "statusHistory", [{"status": before, "period": period}])
 
 
-# --- research cases ------------------------------------------------------------------------------------------------
+# --- research cases --------------------------------------------------------------------------------------
 
 
 def research_case(unit: Unit, draft: Draft) -> None:
@@ -234,7 +244,9 @@ def research_case(unit: Unit, draft: Draft) -> None:
 
 
 def research_members(unit: Unit, draft: Draft) -> None:
-    """Let the members that a case names belong to it; their resources do not show it, so it makes no version."""
+    """Let the members that a case names belong to it; their resources do not show it, so it makes no
+    version.
+    """
     owner = draft.record
     for reference in research.member_references(owner):
         member = next(iter(unit.load("Observation", [reference["target_id"]])), None)
@@ -249,7 +261,8 @@ def research_members(unit: Unit, draft: Draft) -> None:
 NOTES: dict[str, Callable[[Record], int]] = {
     "Procedure": lambda record: len(readiness.open_barriers(record)),
 }
-"""What rules must know of a record as it was loaded, beside its typed row: of a procedure its open barriers."""
+"""What rules must know of a record as it was loaded, beside its typed row: of a procedure its open barriers.
+"""
 
 SETTLED_LAST = frozenset({"ServiceRequest"})
 """Types whose rules run after those of all others, since those change them."""

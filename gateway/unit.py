@@ -70,6 +70,8 @@ class Unit:
         self.role: str | None = None
         """The role of who acts, for rules that ask for one; None as long as nobody signs on."""
         self.override_reason: str | None = None
+        self.apart: set[tuple[str, str]] = set()
+        """Type and id of what references wait for, and of new resources for which references may wait."""
         self._walking: set[UUID] = set()
         self._after: list[Callable[[], None]] = []
 
@@ -120,11 +122,23 @@ class Unit:
 
     def identified(self, resource_type: str, system: str | None, value: str) -> list[Record]:
         """Return the live records of a type that carry an identifier, locked."""
-        return self.load(resource_type, loader.identified(self.session.raw, resource_type, system, value))
+        raw = self.session.raw
+        found = self._sure(resource_type, value, lambda: loader.identified(raw, resource_type, system, value))
+        return self.load(resource_type, found)
 
     def numbered(self, resource_type: str, value: str) -> list[Record]:
         """Return the live records of a type that carry an identifier of that value, of whatever system, locked."""
-        return self.load(resource_type, loader.numbered(self.session.raw, resource_type, value))
+        raw = self.session.raw
+        found = self._sure(resource_type, value, lambda: loader.numbered(raw, resource_type, value))
+        return self.load(resource_type, found)
+
+    def _sure(self, resource_type: str, value: str, find: Callable[[], list[UUID]]) -> list[UUID]:
+        """Look again under a lock where nothing is found: whoever comes at the same time must not make it twice."""
+        found = find()
+        if not found:
+            loader.claim(self.session.raw, f"{resource_type} {value}")
+            found = find()
+        return found
 
     def referring(self, resource_type: str, path: str, target: UUID) -> list[Record]:
         """Return the live records of a type that refer to a resource at a path, locked."""
@@ -251,6 +265,7 @@ class Unit:
         ]
         names = {(row["target_type"], row["target_fhir_id"]) for row in waiting}
         found = here | loader.find(self.session.raw, sorted(names - here.keys()))
+        self.apart |= names - found.keys()
         for row in waiting:
             row["target_id"] = found.get((row["target_type"], row["target_fhir_id"]))
         for record in listed:
@@ -288,28 +303,23 @@ class Unit:
         content = None if draft.op == "delete" else resource.render(draft.mapping, draft.record)
         return Change(draft.record, draft.standing, "create" if revived else draft.op, content)
 
-    def _link_waiting(self, records: Sequence[Record]) -> None:
-        """Let references that were waiting for a new resource point to it, with the foreign keys that follow."""
-        chosen = [record for record in records if record.resource["fhir_id"] != str(record.resource["id"])]
-        for record in chosen:
-            head = record.resource
-            loader.point(
-                self.session.raw,
-                head["resource_type"],
-                head["fhir_id"],
-                head["id"],
-                lambda owner, path, table=record.table.table.name: link_column(owner, path, table),
-            )
+    def _link_waiting(self, records: Iterable[Record]) -> None:
+        """Let references that were waiting for new resources point to them, with the foreign keys that follow."""
+        heads = [record.resource for record in records]
+        chosen = {(head["resource_type"], head["fhir_id"]) for head in heads if head["fhir_id"] != str(head["id"])}
+        if chosen:
+            loader.point(self.session.raw, chosen, link_column)
+            self.apart |= chosen
 
 
-def link_column(owner_type: str, path: str, table: str) -> tuple[str, str] | None:
+def link_column(owner_type: str, path: str, target_type: str) -> tuple[str, str] | None:
     """Return table and column of the foreign key that a reference at a path of a type gives, if it may point to a
-    row of ``table``."""
+    row of the type of the target."""
     mapping = REGISTRY.get(owner_type)
     found = links(mapping).get(path) if mapping else None
     if found is None:
         return None
-    return found[:2] if found[2] in (table, "resource") else None
+    return found[:2] if found[2] in (REGISTRY[target_type].table.table.name, "resource") else None
 
 
 def _follow(record: Record) -> None:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from mappings import times
 from mappings.element import Unclaimed
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Columns = tuple[Any, ...]
 
 _ZONED = re.compile(r"T\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)\Z")
+
 
 class Plain:
     """One column that holds the value as it is; ``kind`` is the Python type that it must have."""
@@ -71,7 +72,9 @@ class IntCodec(Plain):
 
 
 class DecimalCodec(Plain):
-    """decimal; ``1.50`` stays ``1.50``, exponents and signs of zero are respelt by the column (and kept beside it)."""
+    """decimal; ``1.50`` stays ``1.50``, exponents and signs of zero are respelt by the column (and kept
+    beside it).
+    """
 
     def to_row(self, value: Value) -> Columns:
         return (number(value),)
@@ -86,7 +89,9 @@ class DecimalCodec(Plain):
 
 
 def number(value: Value) -> Decimal:
-    """Return a JSON number as the database will give it back; raises Unclaimed for what no column should hold."""
+    """Return a JSON number as the database will give it back; raises Unclaimed for what no column should
+    hold.
+    """
     if type(value) is int:
         value = Decimal(value)
     if not isinstance(value, Decimal) or not value.is_finite() or abs(value.adjusted()) > 200:
@@ -104,9 +109,10 @@ class ListCodec(Plain):
     kind = list
 
     def to_row(self, value: Value) -> Columns:
-        if type(value) is not list or any(isinstance(item, (dict, list)) for item in value):  # pyright: ignore[reportUnknownVariableType]
+        items: Any = value
+        if type(value) is not list or any(isinstance(item, dict | list) for item in items):
             raise Unclaimed
-        return (value,)
+        return (items,)
 
 
 class DateCodec:
@@ -129,7 +135,9 @@ class DateCodec:
 
 
 class InstantCodec(DateCodec):
-    """instant, or a dateTime with a time and a zone, in one column of its own type; other dates stay beside it."""
+    """instant, or a dateTime with a time and a zone, in one column of its own type; other dates stay beside
+    it.
+    """
 
     def to_row(self, value: Value) -> Columns:
         if type(value) is not str or not _ZONED.search(value):
@@ -179,7 +187,8 @@ class PeriodCodec:
     def to_row(self, value: Value) -> Columns:
         if type(value) is not dict:
             raise Unclaimed
-        start, end = value.get("start"), value.get("end")  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+        parts = cast("dict[str, Any]", value)
+        start, end = parts.get("start"), parts.get("end")
         try:
             return (start, end, *times.period_bounds(start, end))
         except (ValueError, TypeError):
@@ -202,7 +211,9 @@ class PeriodCodec:
 
 
 class PartsCodec:
-    """An object whose parts stand in one column each, in the order of ``parts``; numbers go through ``number``."""
+    """An object whose parts stand in one column each, in the order of ``parts``; numbers go through
+    ``number``.
+    """
 
     def __init__(self, *parts: str, numbers: tuple[str, ...] = ("value",)) -> None:
         self.parts = parts
@@ -238,7 +249,9 @@ class PartsCodec:
 
 @dataclass(frozen=True)
 class CodeCodec(Plain):
-    """code: one of the column's list; ``v2`` maps the codes of an HL7v2 table, others are kept by the message's rules."""
+    """code: one of the column's list; ``v2`` maps the codes of an HL7v2 table, others are kept by the
+    message's rules.
+    """
 
     v2: MappingType[str, str]
 

@@ -1,4 +1,5 @@
-"""The elements that every resource has: its metadata, language and narrative, kept in the row of ``resource``.
+"""The elements that every resource has: its metadata, language and narrative, kept in the row of
+``resource``.
 
 https://hl7.org/fhir/R4/resource.html and https://hl7.org/fhir/R4/domainresource.html
 """

@@ -1,4 +1,5 @@
-"""The datatypes that hang on any resource: identifiers, names, addresses, codes, references, notes, attachments.
+"""The datatypes that hang on any resource: identifiers, names, addresses, codes, references, notes,
+attachments.
 
 https://hl7.org/fhir/R4/datatypes.html and https://hl7.org/fhir/R4/references.html
 """
@@ -23,7 +24,9 @@ _LOCAL = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})\Z")
 
 
 class ReferenceCodec(Plain):
-    """Reference.reference in ``target_type, target_fhir_id, literal``: ``Type/id`` in the first two, all else literal."""
+    """Reference.reference in ``target_type, target_fhir_id, literal``: ``Type/id`` in the first two, all
+    else literal.
+    """
 
     def to_row(self, value: Value) -> tuple[Any, ...]:
         if type(value) is not str:

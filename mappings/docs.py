@@ -13,8 +13,9 @@ from mappings.resources import REGISTRY
 
 HEAD = """# Mappings
 
-What becomes what, printed by `suture docs` from the code. An element without a line is kept beside the row and comes
-back as it was written. *Kept in* names a column, or a table whose rows hang on the resource under that name.
+What becomes what, printed by `suture docs` from the code. An element without a line is kept beside the row
+and comes back as it was written. *Kept in* names a column, or a table whose rows hang on the resource under
+that name.
 """
 
 Cells = tuple[str, str, str, str]
@@ -52,18 +53,23 @@ def _rows_of(line: Line, prefix: str, home: str) -> Iterator[Cells]:
         inner = line.lines if line.rows is None else (line.rows,)
         yield from rows(inner, f"{prefix}extension({line.url.rpartition('/')[2]}).", home)
     elif isinstance(line, Rows):
-        yield from _rows_of_table(line, name, prefix)
+        yield from _rows_of_table(line, name)
 
 
-def _rows_of_table(line: Rows, name: str, prefix: str) -> Iterator[Cells]:
+def _rows_of_table(line: Rows, name: str) -> Iterator[Cells]:
     mapping = line.mapping
-    yield _cells(line, name + ("[]" if line.many else ""), f"`{mapping.table.table.name}` {line.at or ''}".strip())
+    yield _cells(
+        line, name + ("[]" if line.many else ""), f"`{mapping.table.table.name}` {line.at or ''}".strip()
+    )
     if "." in mapping.type or mapping.type not in DATATYPES:
         yield from rows(mapping.lines, f"{name}.", mapping.table.table.name)
 
 
 DATATYPES = frozenset(
-    "Identifier HumanName ContactPoint Address CodeableConcept Coding Reference Annotation Attachment canonical".split()
+    (
+        *("Identifier", "HumanName", "ContactPoint", "Address", "CodeableConcept", "Coding", "Reference"),
+        *("Annotation", "Attachment", "canonical"),
+    )
 )
 
 

@@ -2,14 +2,16 @@
 
 https://hl7.org/fhir/R4/elementdefinition.html
 
-A line names the FHIR element, where it is kept (a group of columns, or rows of another table), the codec between
-the two, the HL7v2 field that fills it, and the search parameters that look at it. Everything else (reading in,
-rendering, applying a message, search, capabilities, the documentation) is derived from these lines.
+A line names the FHIR element, where it is kept (a group of columns, or rows of another table), the codec
+between the two, the HL7v2 field that fills it, and the search parameters that look at it. Everything else
+(reading in, rendering, applying a message, search, capabilities, the documentation) is derived from these
+lines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping as MappingType
+from collections.abc import Callable, Iterator
+from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -23,7 +25,9 @@ Value = Any
 """A JSON value: dict, list, str, int, Decimal, bool."""
 
 SITE = "http://suture.example.org/fhir"
-"""The root of our own code systems, identifier systems and extensions; never configurable, stored rows depend on it."""
+"""The root of our own code systems, identifier systems and extensions; never configurable, stored rows
+depend on it.
+"""
 
 
 def cs(name: str) -> str:
@@ -47,17 +51,23 @@ Kind = Literal["code-invalid", "value", "required", "business-rule", "invariant"
 class Refused(Exception):
     """A value cannot be stored: what is wrong, where, and what would be allowed."""
 
-    def __init__(self, kind: Kind, expression: str, value: object, allowed: str = "", message: str = "") -> None:
+    def __init__(
+        self, kind: Kind, expression: str, value: object, allowed: str = "", message: str = ""
+    ) -> None:
         super().__init__(message or f"{expression}: {kind}")
         self.kind: Kind = kind
         self.expression = expression
         self.value = value
         self.allowed = allowed
-        self.message = message or f"{value!r} is not accepted here" + (f"; allowed: {allowed}" if allowed else "")
+        self.message = message or f"{value!r} is not accepted here" + (
+            f"; allowed: {allowed}" if allowed else ""
+        )
 
 
 class IllegalTransition(Exception):
-    """A change of state that the workflow has not from the present state; the states are ours and hold no patient data."""
+    """A change of state that the workflow has not from the present state; the states are ours and hold no
+    patient data.
+    """
 
     def __init__(self, expression: str, present: str, wanted: str) -> None:
         super().__init__(f"{present} → {wanted}")
@@ -81,7 +91,9 @@ class Unclaimed(Exception):
 
 
 class Codec(Protocol):
-    """Between a FHIR value and the columns of a group; and from a repetition of an HL7v2 field to the FHIR value."""
+    """Between a FHIR value and the columns of a group; and from a repetition of an HL7v2 field to the FHIR
+    value.
+    """
 
     def to_row(self, value: Value) -> tuple[Any, ...]:
         """Return one value per column of the group; raises Unclaimed where the columns cannot carry it."""
@@ -92,13 +104,17 @@ class Codec(Protocol):
         ...
 
     def from_v2(self, repetition: Repetition, context: V2Context) -> Value:
-        """Return the FHIR value of a field, None where there is none; raises ValueError for a malformed field."""
+        """Return the FHIR value of a field, None where there is none; raises ValueError for a malformed
+        field.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class V2Context:
-    """What reading a field needs beside its text: the site's zone (UTC offset rules) and the identifier systems."""
+    """What reading a field needs beside its text: the site's zone (UTC offset rules) and the identifier
+    systems.
+    """
 
     zone: Any
     systems: MappingType[str, str] = field(default_factory=dict[str, str])
@@ -111,8 +127,9 @@ Reader = Callable[["Repetition", V2Context], Value]
 
 @dataclass(frozen=True)
 class V2:
-    """The HL7v2 field of a line ("PID-8"); ``read`` where its datatype is not the line's usual one; ``part`` where it
-    fills but a part of the value (``start`` of a Period)."""
+    """The HL7v2 field of a line ("PID-8"); ``read`` where its datatype is not the line's usual one; ``part``
+    where it fills but a part of the value (``start`` of a Period).
+    """
 
     field: str
     read: Reader | None = None
@@ -136,8 +153,9 @@ class Search:
 
 @dataclass(frozen=True)
 class Composite:
-    """A composite search parameter: ``parts`` are parameters that one and the same item must meet, the items being
-    the resource itself ("") and the arrays of ``within``."""
+    """A composite search parameter: ``parts`` are parameters that one and the same item must meet, the items
+    being the resource itself ("") and the arrays of ``within``.
+    """
 
     name: str
     parts: tuple[str, ...]
@@ -174,7 +192,9 @@ class One(Line):
 
 
 class Weaver(Codec, Protocol):
-    """A codec of an element that shares its columns with another one; ``values`` are the codes that it takes."""
+    """A codec of an element that shares its columns with another one; ``values`` are the codes that it
+    takes.
+    """
 
     values: tuple[str, ...]
 
@@ -216,8 +236,10 @@ class Part(Line):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Rows(Line):
-    """An element in rows of another table: an array, or a single one. ``link`` is the foreign key that follows from a
-    reference, ``at`` the name under which the rows are kept where it is not the element's path."""
+    """An element in rows of another table: an array, or a single one. ``link`` is the foreign key that
+    follows from a reference, ``at`` the name under which the rows are kept where it is not the element's
+    path.
+    """
 
     mapping: Mapping
     many: bool
@@ -227,8 +249,9 @@ class Rows(Line):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Choice(Line):
-    """A choice element ``stem[x]``; the column ``kind`` tells which branch is there. A branch without a line is kept
-    whole in the remainder."""
+    """A choice element ``stem[x]``; the column ``kind`` tells which branch is there. A branch without a line
+    is kept whole in the remainder.
+    """
 
     kind: Code
     lines: tuple[Line, ...]
@@ -246,9 +269,10 @@ class Choice(Line):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Extension(Line):
-    """An extension by its URL, once (``lines``: its value[x] and sub-extensions) or repeating (``rows``, whose items are
-    the extensions themselves or, where ``value`` is told, their value). ``kept`` ones survive an update that leaves
-    them out (elements that the server owns)."""
+    """An extension by its URL, once (``lines``: its value[x] and sub-extensions) or repeating (``rows``,
+    whose items are the extensions themselves or, where ``value`` is told, their value). ``kept`` ones
+    survive an update that leaves them out (elements that the server owns).
+    """
 
     url: str
     lines: tuple[Line, ...] = ()
@@ -288,12 +312,13 @@ Hook = Callable[["Record"], None]
 class Mapping:
     """The lines of a resource type or a datatype and the table of its rows.
 
-    ``details`` tells which of the 1:1 ``detail_tables`` a resource has, from the resource as received; ``read_in`` runs after a
-    FHIR resource was read into rows, ``project`` before rows are rendered and stored, whoever changed them. ``scalar`` is
-    the column of an array of plain values, ``whole`` the single row of another table that holds the whole value.
-    ``v2`` reads a repetition of the datatype's usual HL7v2 type. ``kept_identifiers`` are identifier systems that the
-    server owns: an update may leave them out, not change them. Rows that lack a column that may not be empty stay in
-    the remainder, unless they are ``completed`` (or refused) by a ``read_in`` hook of the resource type; ``kept_columns`` are columns of it
+    ``details`` tells which of the 1:1 ``detail_tables`` a resource has, from the resource as received;
+    ``read_in`` runs after a FHIR resource was read into rows, ``project`` before rows are rendered and
+    stored, whoever changed them. ``scalar`` is the column of an array of plain values, ``whole`` the single
+    row of another table that holds the whole value. ``v2`` reads a repetition of the datatype's usual HL7v2
+    type. ``kept_identifiers`` are identifier systems that the server owns: an update may leave them out, not
+    change them. Rows that lack a column that may not be empty stay in the remainder, unless they are
+    ``completed`` (or refused) by a ``read_in`` hook of the resource type; ``kept_columns`` are columns of it
     that no element tells.
     """
 
@@ -363,12 +388,16 @@ def part(element: str, *lines: Line) -> Part:
     return Part(element=element, lines=lines)
 
 
-def single(element: str, mapping: Mapping, v2: V2Words = "", search: str = "", *, at: str | None = None) -> Rows:
+def single(
+    element: str, mapping: Mapping, v2: V2Words = "", search: str = "", *, at: str | None = None
+) -> Rows:
     """A nested element kept as one row of another table."""
     return Rows(element=element, mapping=mapping, many=False, v2=fields(v2), search=searches(search), at=at)
 
 
-def many(element: str, mapping: Mapping, v2: V2Words = "", search: str = "", *, at: str | None = None) -> Rows:
+def many(
+    element: str, mapping: Mapping, v2: V2Words = "", search: str = "", *, at: str | None = None
+) -> Rows:
     """An array kept as rows of another table."""
     return Rows(element=element, mapping=mapping, many=True, v2=fields(v2), search=searches(search), at=at)
 
@@ -385,12 +414,20 @@ def linked(
 ) -> Rows:
     """A reference (or an array of them) whose first target here is also a foreign key of the row."""
     return Rows(
-        element=element, mapping=mapping, many=repeats, v2=fields(v2), search=searches(search), link=link, at=at
+        element=element,
+        mapping=mapping,
+        many=repeats,
+        v2=fields(v2),
+        search=searches(search),
+        link=link,
+        at=at,
     )
 
 
 def choice(stem: str, kind: Code, *lines: Line, v2: V2Words = "", search: str = "") -> Choice:
-    """A choice ``stem[x]``: ``kind`` is the column that names the branch, each line a branch that has columns."""
+    """A choice ``stem[x]``: ``kind`` is the column that names the branch, each line a branch that has
+    columns.
+    """
     return Choice(element=stem, kind=kind, lines=lines, v2=fields(v2), search=searches(search))
 
 
@@ -400,8 +437,17 @@ def extension(url: str, *lines: Line, kept: bool = False) -> Extension:
 
 
 def extensions(
-    url: str, at: str, mapping: Mapping, value: str | None = None, *, kept: bool = False, v2: V2Words = "", search: str = ""
+    url: str,
+    at: str,
+    mapping: Mapping,
+    value: str | None = None,
+    *,
+    kept: bool = False,
+    v2: V2Words = "",
+    search: str = "",
 ) -> Extension:
-    """An extension that repeats, as rows kept under the name ``at``; ``value`` names the value[x] that is the row."""
+    """An extension that repeats, as rows kept under the name ``at``; ``value`` names the value[x] that is
+    the row.
+    """
     rows = Rows(element=at, mapping=mapping, many=True, v2=fields(v2), search=searches(search))
     return Extension(element="extension", url=url, rows=rows, value=value, kept=kept)

@@ -22,7 +22,9 @@ def has_type(record: Record, identifier: dict[str, object], code: str) -> bool:
 
 
 def patient_names(record: Record) -> None:
-    """Set mrn and its system (the identifier of our MRN system, else the first of type MR) and the display name."""
+    """Set mrn and its system (the identifier of our MRN system, else the first of type MR) and the display
+    name.
+    """
     identifiers = record.rows(Identifier, None, "identifier")
     found = next((row for row in identifiers if row["system"] == MRN), None) or next(
         (row for row in identifiers if has_type(record, row, "MR")), None

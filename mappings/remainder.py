@@ -2,10 +2,10 @@
 
 https://hl7.org/fhir/R4/json.html
 
-A row's ``remainder`` is ``{"x": {pointer: value}, "lex": {pointer: [rendered, original]}, "order": {pointer: [url]}}``:
-elements without a column; values that a column spells otherwise, put back only while the rendered value is still the
-first of the pair; and the order of extensions. A pointer is the path within the row, its steps parted by a space;
-``extension:URL`` steps into the extension with that URL.
+A row's ``remainder`` is ``{"x": {pointer: value}, "lex": {pointer: [rendered, original]}, "order": {pointer:
+[url]}}``: elements without a column; values that a column spells otherwise, put back only while the rendered
+value is still the first of the pair; and the order of extensions. A pointer is the path within the row, its
+steps parted by a space; ``extension:URL`` steps into the extension with that URL.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def same(left: Value, right: Value) -> bool:
 
 def keep(row: Row, what: str, pointer: str, value: Value) -> None:
     """Put something into the remainder of a row; ``what`` is x, lex or order."""
-    remainder = row["remainder"]
+    remainder: dict[str, Any] | None = row["remainder"]
     if remainder is None:
         remainder = row["remainder"] = {}
     remainder.setdefault(what, {})[pointer] = value

@@ -56,7 +56,9 @@ def read(mapping: Mapping, value: dict[str, Value], new_id: NewId, into: Record 
 
 
 def _see_what_is_required(mapping: Mapping, record: Record) -> None:
-    """Refuse a required code that is told by extensions alone: a column that must be filled would stay empty."""
+    """Refuse a required code that is told by extensions alone: a column that must be filled would stay
+    empty.
+    """
     for column, element in _required(mapping):
         if record.main[column] is None:
             message = f"{element} must have a value: extensions cannot stand for it here"

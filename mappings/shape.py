@@ -1,4 +1,5 @@
-"""Which tables a resource type uses, and which columns follow from its references: read off its mapping's lines.
+"""Which tables a resource type uses, and which columns follow from its references: read off its mapping's
+lines.
 
 https://hl7.org/fhir/R4/resourcelist.html
 """
@@ -55,11 +56,15 @@ def shape(mapping: Mapping) -> Shape:
 
 @cache
 def links(mapping: Mapping) -> dict[str, tuple[str, str, str]]:
-    """Return, by reference path: table and column of the foreign key that follows, and the table that it points to."""
+    """Return, by reference path: table and column of the foreign key that follows, and the table that it
+    points to.
+    """
     return dict(_links(mapping.table, mapping.lines, ""))
 
 
-def _links(table: type[Table], lines: tuple[Line, ...], prefix: str) -> Iterator[tuple[str, tuple[str, str, str]]]:
+def _links(
+    table: type[Table], lines: tuple[Line, ...], prefix: str
+) -> Iterator[tuple[str, tuple[str, str, str]]]:
     for line in lines:
         if isinstance(line, Part):
             yield from _links(table, line.lines, f"{prefix}{line.element}.")

@@ -18,7 +18,8 @@ _V2 = re.compile(r"(\d{4})(\d\d)?(\d\d)?(?:(\d\d)(\d\d)?(\d\d)?(?:\.(\d{1,6}))?)
 
 
 def bounds(text: str) -> tuple[datetime, datetime]:
-    """Return the instants [from, to) that a FHIR date, dateTime or instant stands for; a time without zone is UTC.
+    """Return the instants [from, to) that a FHIR date, dateTime or instant stands for; a time without zone
+    is UTC.
 
     Raises ValueError where the text is no such date.
     """
@@ -68,7 +69,9 @@ def _utc(value: datetime, step: timedelta = timedelta()) -> datetime:
 
 
 def period_bounds(start: str | None, end: str | None) -> tuple[datetime | None, datetime | None]:
-    """Return [from, to) of a period; an open start is the first instant, an open end the last, neither is nothing."""
+    """Return [from, to) of a period; an open start is the first instant, an open end the last, neither is
+    nothing.
+    """
     if start is None and end is None:
         return None, None
     return bounds(start)[0] if start else FIRST, bounds(end)[1] if end else LAST
@@ -77,8 +80,8 @@ def period_bounds(start: str | None, end: str | None) -> tuple[datetime | None, 
 def from_v2(text: str, zone: tzinfo) -> str:
     """Return the FHIR date or dateTime of an HL7v2 DT, TS or DTM (2.A.21 of HL7 2.5.1), its precision kept.
 
-    A time without an offset is of the given zone; minutes get seconds ``:00``, which FHIR asks for; an hour alone
-    gets minutes and seconds. Raises ValueError where the text is no time stamp.
+    A time without an offset is of the given zone; minutes get seconds ``:00``, which FHIR asks for; an hour
+    alone gets minutes and seconds. Raises ValueError where the text is no time stamp.
     """
     found = _V2.match(text.strip())
     if found is None:

@@ -1,4 +1,5 @@
-"""Readers of the fields of PID that are not of their element's usual datatype: telephones by place, marital status.
+"""Readers of the fields of PID that are not of their element's usual datatype: telephones by place,
+marital status.
 
 https://hl7.org/fhir/uv/v2mappings/2024Sep/ConceptMap-segment-pid-to-patient.html
 """
@@ -29,7 +30,9 @@ MARITAL = {
     "N": ("A", "Annulled"),
     "B": ("U", "unmarried"),
 }
-"""Table 0002 -> v3-MaritalStatus and its display; U (unknown), O (other) and T (not reported) stay codes of the table."""
+"""Table 0002 -> v3-MaritalStatus and its display; U (unknown), O (other) and T (not reported) stay codes
+of the table.
+"""
 
 
 def marital_status(repetition: Repetition, context: V2Context) -> Value:

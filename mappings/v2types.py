@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 V2_TABLE = "http://terminology.hl7.org/CodeSystem/v2-"
 IDENTIFIER_TYPE = V2_TABLE + "0203"
 
-NAME_USE = {"L": "official", "D": "usual", "M": "maiden", "N": "nickname", "S": "anonymous", "T": "temp", "BAD": "old"}
+NAME_USE = {
+    "L": "official",
+    "D": "usual",
+    "M": "maiden",
+    "N": "nickname",
+    "S": "anonymous",
+    "T": "temp",
+    "BAD": "old",
+}
 ADDRESS_USE = {"H": "home", "B": "work", "O": "work", "BI": "billing", "C": "temp", "BA": "old"}
 ADDRESS_TYPE = {"M": "postal", "SH": "postal"}
 TELECOM_USE = {"PRN": "home", "ORN": "home", "VHN": "home", "WPN": "work", "PRS": "mobile"}
@@ -81,12 +89,18 @@ def system(repetition: Repetition, component: int, context: V2Context) -> str | 
 
 
 def authority(name: str, universal: str, kind: str, context: V2Context) -> str | None:
-    """Return the FHIR system of an assigning authority: a declared one, else its OID, URI or UUID, else its name."""
+    """Return the FHIR system of an assigning authority: a declared one, else its OID, URI or UUID, else its
+    name.
+    """
     declared = context.systems.get(universal) or context.systems.get(name)
     if declared:
         return declared
     if universal and kind in ("ISO", ""):
-        return f"urn:oid:{universal}" if universal.replace(".", "").isdigit() else f"urn:hl7:hd:{quote(universal, safe='')}"
+        return (
+            f"urn:oid:{universal}"
+            if universal.replace(".", "").isdigit()
+            else f"urn:hl7:hd:{quote(universal, safe='')}"
+        )
     if universal and kind in ("URI", "URL"):
         return universal
     if universal and kind in ("UUID", "GUID"):
@@ -96,7 +110,9 @@ def authority(name: str, universal: str, kind: str, context: V2Context) -> str |
 
 def compact(**parts: Value) -> dict[str, Any] | None:
     """Return the object of the parts that are there (not None, not empty), None if there are none."""
-    return {name.rstrip("_"): value for name, value in parts.items() if value not in (None, "", [], {})} or None
+    return {
+        name.rstrip("_"): value for name, value in parts.items() if value not in (None, "", [], {})
+    } or None
 
 
 def period(start: str, end: str, context: V2Context) -> Value:
@@ -117,7 +133,7 @@ def identifier_type(code: str) -> Value:
 
 def cx(repetition: Repetition, context: V2Context) -> Value:
     """CX -> Identifier: 1 value, 4 system, 5 type, 7 and 8 period."""
-    value = repetition.component(1)
+    value = repetition.component(1).strip()
     if not value:
         return None
     return compact(
@@ -130,7 +146,7 @@ def cx(repetition: Repetition, context: V2Context) -> Value:
 
 def ei(repetition: Repetition, context: V2Context) -> Value:
     """EI -> Identifier: 1 value, 2 to 4 assigning authority."""
-    value = repetition.component(1)
+    value = repetition.component(1).strip()
     if not value:
         return None
     found = authority(repetition.component(2), repetition.component(3), repetition.component(4), context)
@@ -138,7 +154,9 @@ def ei(repetition: Repetition, context: V2Context) -> Value:
 
 
 def typed(read: Any, code: str) -> Any:
-    """Return a reader of identifiers that adds a type of table 0203 (PLAC, FILL, ACSN...) where there is none."""
+    """Return a reader of identifiers that adds a type of table 0203 (PLAC, FILL, ACSN...) where there is
+    none.
+    """
 
     def reader(repetition: Repetition, context: V2Context) -> Value:
         made = read(repetition, context)
@@ -181,7 +199,9 @@ def xtn(repetition: Repetition, context: V2Context) -> Value:
     """XTN -> ContactPoint: 1 (old), 4 (e-mail), 5 to 8 (parts) or 12; 2 use, 3 equipment."""
     part = repetition.component
     equipment, use = part(3).upper(), part(2).upper()
-    kind = TELECOM_SYSTEM.get(equipment) or ("email" if use == "NET" or (part(4) and not part(1)) else "phone")
+    kind = TELECOM_SYSTEM.get(equipment) or (
+        "email" if use == "NET" or (part(4) and not part(1)) else "phone"
+    )
     number = part(12) or part(1) or assembled(repetition)
     value = part(4) or number if kind == "email" else number or part(4)
     if not value:
@@ -204,7 +224,10 @@ def codings(repetition: Repetition) -> list[dict[str, Any]]:
         code, display, name = (repetition.component(first + place) for place in range(3))
         if code:
             made = compact(
-                system=code_system(name), version=repetition.component(version), code=code.strip(), display=display.strip()
+                system=code_system(name),
+                version=repetition.component(version),
+                code=code.strip(),
+                display=display.strip(),
             )
             found.append(made or {})
     return found
@@ -223,12 +246,16 @@ def coding(repetition: Repetition, context: V2Context) -> Value:
 
 
 def xcn(repetition: Repetition, context: V2Context) -> Value:
-    """XCN -> the Practitioner that it names: identifier of 1, 9 and 13, name of 2 to 7; None where it names nobody."""
+    """XCN -> the Practitioner that it names: identifier of 1, 9 and 13, name of 2 to 7; None where it names
+    nobody.
+    """
     part = repetition.component
-    value = part(1)
-    identifier = compact(
-        type=identifier_type(part(13)), system=system(repetition, 9, context), value=value
-    ) if value else None
+    value = part(1).strip()
+    identifier = (
+        compact(type=identifier_type(part(13)), system=system(repetition, 9, context), value=value)
+        if value
+        else None
+    )
     name = compact(
         use=NAME_USE.get(part(10)),
         family=part(2),
@@ -241,7 +268,9 @@ def xcn(repetition: Repetition, context: V2Context) -> Value:
 
 
 def pl(repetition: Repetition, context: V2Context) -> Value:
-    """PL -> the key of the Location that it names: facility^building^floor^point-of-care^room^bed, None if empty."""
+    """PL -> the key of the Location that it names: facility^building^floor^point-of-care^room^bed, None if
+    empty.
+    """
     part = repetition.component
     steps = [part(4), part(7), part(8), part(1), part(2), part(3)]
     return "^".join(steps) if any(steps) else None

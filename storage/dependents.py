@@ -1,4 +1,6 @@
-"""What hangs on a row: the reports and procedures of an order, and whether live rows still belong to something."""
+"""What hangs on a row: the reports and procedures of an order, and whether live rows still belong to
+something.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ def procedures(connection: Connection[Any], order: UUID) -> list[tuple[UUID, str
 
 def claim(connection: Connection[Any], table: str, column: str, member: UUID, owner: UUID) -> None:
     """Let a member's row point to its case or follow-up."""
-    connection.execute(f'UPDATE "{table}" SET "{column}" = %s WHERE id = %s', (owner, member))  # noqa: S608 - our own tables
+    connection.execute(f'UPDATE "{table}" SET "{column}" = %s WHERE id = %s', (owner, member))
 
 
 def count(connection: Connection[Any], table: str, row: UUID) -> int:
@@ -46,7 +48,7 @@ def count(connection: Connection[Any], table: str, row: UUID) -> int:
 @cache
 def _counting(target: str) -> str | None:
     parts = [
-        f'SELECT id FROM "{name}" WHERE "{group.names[0]}" = %(id)s'  # noqa: S608 - names of our own tables
+        f'SELECT id FROM "{name}" WHERE "{group.names[0]}" = %(id)s'
         for name, table in BY_TABLE.items()
         if issubclass(table, (Typed, Detail))
         for group in table.groups.values()
@@ -56,6 +58,6 @@ def _counting(target: str) -> str | None:
         return None
     union = " UNION ".join(parts)
     return (
-        f"SELECT count(*) FROM ({union}) d JOIN resource r ON r.id = d.id"  # noqa: S608 - names of our own tables
+        f"SELECT count(*) FROM ({union}) d JOIN resource r ON r.id = d.id"
         " WHERE r.deleted_at IS NULL AND r.id <> %(id)s"
     )

@@ -1,4 +1,4 @@
-"""The journal of HL7v2 messages: each is stored before it is read, and keeps the acknowledgement that it got."""
+"""The journal of HL7v2 messages: each is stored before it is applied, and keeps its acknowledgement."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Arrival:
-    """A message as it came: its bytes, from where, when, and what its header says (as far as it could be read)."""
+    """A message as it came: its bytes, from where, when, and what its header says (if it could be read)."""
 
     id: UUID
     raw: bytes
@@ -37,7 +37,7 @@ class Arrival:
 
 
 class Seen(NamedTuple):
-    """The journal's entry for an arrival: its own, or that of the same message before, with what it was answered."""
+    """The journal's entry for an arrival: its own, or that of the same message before, and its answer."""
 
     id: UUID
     status: str
@@ -65,22 +65,22 @@ class Verdict:
 SEEN = """SELECT id, status, ack_raw FROM hl7_message WHERE direction = 'in' AND sha256 = %s
     AND control_id IS NOT DISTINCT FROM %s AND status IN ('received', 'applied')"""
 STATUS = "SELECT id, status, ack_raw FROM hl7_message WHERE id = %s"
-FINISH = """UPDATE hl7_message SET status = %s, ack_code = %s, ack_raw = %s, ack_control_id = %s, acked_at = %s,
-    error_code = %s, error_location = %s, error_text = %s, coverage = %s, finished_at = %s, attempts = attempts + 1
-    WHERE id = %s AND status = 'received'"""
-REUSED = """SELECT EXISTS (SELECT 1 FROM hl7_message WHERE direction = 'in' AND control_id = %s AND sha256 <> %s
-    AND sending_app IS NOT DISTINCT FROM %s AND sending_facility IS NOT DISTINCT FROM %s)"""
+FINISH = """UPDATE hl7_message SET status = %s, ack_code = %s, ack_raw = %s, ack_control_id = %s,
+    acked_at = %s, error_code = %s, error_location = %s, error_text = %s, coverage = %s, finished_at = %s,
+    attempts = attempts + 1 WHERE id = %s AND status = 'received'"""
+REUSED = """SELECT EXISTS (SELECT 1 FROM hl7_message WHERE direction = 'in' AND control_id = %s
+    AND sha256 <> %s AND sending_app IS NOT DISTINCT FROM %s AND sending_facility IS NOT DISTINCT FROM %s)"""
 
 
 def enter(connection: Connection[Any], arrival: Arrival) -> Seen:
-    """Store an arrival, committed at once; where the same message is in the journal already, return that entry.
+    """Store an arrival, committed at once; where the same message is there already, return its entry.
 
     A repeat of an applied message is noted as a row of its own, status ``duplicate``. Needs autocommit.
     """
     for _ in range(3):
         # Two connections may bring the same message at the same time: the index lets one of them in.
         statement, row = _insert(arrival, "received")
-        if connection.execute(f"{statement} ON CONFLICT DO NOTHING", row).rowcount:
+        if connection.execute(statement + b" ON CONFLICT DO NOTHING", row).rowcount:
             return Seen(arrival.id, "received", None)
         asked = (arrival.sha256, arrival.header.get("control_id"))
         found = connection.execute(SEEN, asked, binary=True).fetchone()
@@ -112,7 +112,7 @@ def keep(connection: Connection[Any], arrival: Arrival, verdict: Verdict) -> Non
     connection.execute(*_insert(arrival, verdict.status, told))
 
 
-def _insert(arrival: Arrival, status: str, told: Row | None = None) -> tuple[str, tuple[Any, ...]]:
+def _insert(arrival: Arrival, status: str, told: Row | None = None) -> tuple[bytes, tuple[Any, ...]]:
     row: Row = Hl7Message.blank()
     row.update(arrival.header)
     row.update(
@@ -126,7 +126,7 @@ def _insert(arrival: Arrival, status: str, told: Row | None = None) -> tuple[str
         received_at=arrival.at,
     )
     row.update(told or {})
-    return insertion("hl7_message"), values("hl7_message", row)
+    return insertion("hl7_message").encode(), values("hl7_message", row)
 
 
 def reused(connection: Connection[Any], arrival: Arrival) -> bool:
@@ -144,15 +144,15 @@ def reused(connection: Connection[Any], arrival: Arrival) -> bool:
 
 def lock(connection: Connection[Any], message_id: UUID) -> Seen:
     """Lock an entry for the transaction that applies it, and return how it stands."""
-    return _entry(connection, f"{STATUS} FOR UPDATE", message_id)
+    return _entry(connection, f"{STATUS} FOR UPDATE".encode(), message_id)
 
 
 def look(connection: Connection[Any], message_id: UUID) -> Seen:
     """Return how an entry stands."""
-    return _entry(connection, STATUS, message_id)
+    return _entry(connection, STATUS.encode(), message_id)
 
 
-def _entry(connection: Connection[Any], statement: str, message_id: UUID) -> Seen:
+def _entry(connection: Connection[Any], statement: bytes, message_id: UUID) -> Seen:
     row = connection.execute(statement, (message_id,), binary=True).fetchone()
     if row is None:
         raise LookupError(str(message_id))
@@ -160,7 +160,7 @@ def _entry(connection: Connection[Any], statement: str, message_id: UUID) -> See
 
 
 def finish(connection: Connection[Any], message_id: UUID, verdict: Verdict) -> bool:
-    """Store what came of a message, in the same transaction as what it wrote; False if it was finished before."""
+    """Store what came of a message, in the transaction of what it wrote; False if it was finished before."""
     cursor = connection.execute(
         FINISH,
         (

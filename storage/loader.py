@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -102,6 +102,14 @@ def numbered(connection: Connection[Any], resource_type: str, value: str) -> lis
     return [row[0] for row in connection.execute(NUMBERED, (resource_type, value)).fetchall()]
 
 
+CLAIM = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
+
+
+def claim(connection: Connection[Any], key: str) -> None:
+    """Keep what a key stands for to this transaction, until it ends; wait for one that claimed it before."""
+    connection.execute(CLAIM, (key,))
+
+
 TAKEN = """SELECT i.system, i.value FROM unnest(%s::text[], %s::text[], %s::text[]) AS w(type, system, value)
     JOIN identifier i ON i.is_unique AND (i.resource_type, i.system, i.value) = (w.type, w.system, w.value) LIMIT 1"""
 
@@ -123,19 +131,25 @@ def referring(connection: Connection[Any], resource_type: str, path: str, target
     return [row[0] for row in connection.execute(REFERRING, (path, target, resource_type)).fetchall()]
 
 
-POINT = """UPDATE reference f SET target_id = %s FROM resource r WHERE r.id = f.owner_id AND f.target_id IS NULL
-    AND f.target_type = %s AND f.target_fhir_id = %s RETURNING r.resource_type, f.path, f.owner_id, f.child_id"""
+POINT = """UPDATE reference f SET target_id = t.id
+    FROM resource r, unnest(%s::text[], %s::text[]) AS w(type, fhir_id)
+    JOIN resource t ON t.resource_type = w.type AND t.fhir_id = w.fhir_id
+    WHERE r.id = f.owner_id AND f.target_id IS NULL AND f.target_type = w.type AND f.target_fhir_id = w.fhir_id
+    RETURNING r.resource_type, f.path, f.owner_id, f.child_id, t.resource_type, t.id"""
 
-LinkColumn = Callable[[str, str], tuple[str, str] | None]
+LinkColumn = Callable[[str, str, str], tuple[str, str] | None]
 
 
-def point(
-    connection: Connection[Any], resource_type: str, fhir_id: str, target: UUID, link: LinkColumn
-) -> None:
-    """Let the references that waited for a resource point to it; ``link`` tells, for a type and a path, the table and
-    column of the foreign key that follows."""
-    for owner_type, path, owner, child in connection.execute(POINT, (target, resource_type, fhir_id)).fetchall():
-        found = link(owner_type, path)
+def point(connection: Connection[Any], names: Iterable[tuple[str, str]], link: LinkColumn) -> None:
+    """Let references that waited for resources (type, fhir id), those of them that are there now, point to them.
+
+    ``link`` tells, for a type, a path and the type of the target, the table and column of the foreign key that
+    follows.
+    """
+    listed = sorted(names)
+    asked = ([name[0] for name in listed], [name[1] for name in listed])
+    for owner_type, path, owner, child, target_type, target in connection.execute(POINT, asked).fetchall():
+        found = link(owner_type, path, target_type)
         if found is None:
             continue
         table, column = found

@@ -26,9 +26,9 @@ class FoundTarget(NamedTuple):
 class Record:
     """One resource as rows.
 
-    ``resource`` is its row in the table ``resource``, ``main`` its typed row, ``details`` its 1:1 detail rows by
-    table, ``children`` all other rows by (table, parent row, element), in the order of the arrays. ``links`` are the
-    foreign keys that follow from its references.
+    ``resource`` is its row in the table ``resource``, ``main`` its typed row, ``details`` its 1:1 detail
+    rows by table, ``children`` all other rows by (table, parent row, element), in the order of the arrays.
+    ``links`` are the foreign keys that follow from its references.
     """
 
     __slots__ = ("children", "details", "links", "main", "resource", "table")

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
+from gateway.fhir.params import includable
 from gateway.fhir.wire import encode
 from gateway.health import RELEASE
 from mappings.element import Mapping
@@ -37,7 +38,7 @@ def statement(base_url: str, started: datetime) -> bytes:
 
 def _resource(mapping: Mapping) -> dict[str, Any]:
     found = parameters(mapping)
-    references = sorted(name for name, parameter in found.items() if parameter.type == "reference")
+    references = sorted(name for name, parameter in found.items() if _brings(parameter))
     return {
         "type": mapping.type,
         "profile": f"http://hl7.org/fhir/StructureDefinition/{mapping.type}",
@@ -62,8 +63,12 @@ def _pointing(resource_type: str) -> list[str]:
         f"{other.type}:{name}"
         for other in REGISTRY.values()
         for name, parameter in parameters(other).items()
-        if parameter.type == "reference" and resource_type in _targets(parameter)
+        if _brings(parameter) and resource_type in _targets(parameter)
     )
+
+
+def _brings(parameter: SearchParameter) -> bool:
+    return parameter.type == "reference" and includable(parameter)
 
 
 def _targets(parameter: SearchParameter) -> set[str]:

@@ -43,7 +43,7 @@ WIDTHS = {column.name: getattr(column.type, "length", None) for column in Hl7Mes
 
 @dataclass(frozen=True)
 class Case:
-    """A message in hand: its entry in the journal, how it arrived, and what was read (None without an MSH)."""
+    """A message in hand: its entry in the journal, how it arrived, what was read (None without an MSH)."""
 
     id: UUID
     arrival: Arrival
@@ -57,10 +57,10 @@ class Receiver:
     records: Records
 
     def receive(self, payload: bytes, remote: str) -> list[bytes]:
-        """Return the acknowledgements of a frame's messages, in their order; what is answered AA is committed.
+        """Return the acknowledgements of a frame's messages, in order; what is answered AA is committed.
 
-        A frame usually holds one message, a batch several. Nothing is raised for what a sender did; a database that
-        cannot be reached raises, since then nothing may be answered.
+        A frame usually holds one message, a batch several. Nothing is raised for what a sender did; a
+        database that cannot be reached raises, since then nothing may be answered.
         """
         parts = er7.split_batch(payload)
         answers = [self._receive(part, remote) for part in parts or [payload]]
@@ -75,7 +75,7 @@ class Receiver:
         return [verdict.ack or b""]
 
     def keep(self, payload: bytes, remote: str, reason: str) -> None:
-        """Keep what came of a message that was cut off: it cannot be answered, the sender will send it again."""
+        """Keep what came of a message that was cut off; nothing is answered, the sender sends it again."""
         arrival, _ = self._arrive(payload, remote)
         verdict = Verdict("error", self.records.clock(), error_code="207", error_text=reason)
         with self.records.store.connection() as connection:
@@ -114,7 +114,7 @@ class Receiver:
             return self.records.unit(Caller("hl7v2", None, case.id), work)
         except MessageRefused as refused:
             return self._close(case, [fault_of(refused.warning, "E")])
-        except Exception as exc:
+        except Exception as exc:  # noqa: BLE001 - whatever a handler raises, the sender gets an answer
             problem = errors.problem_of(exc, str(case.id))
             if problem.status >= 500:
                 _log.error("message failed", message_id=str(case.id), error=problem.title(), exc_info=exc)
@@ -217,7 +217,7 @@ def location(fault: Fault) -> str | None:
 
 
 def header(message: Message) -> dict[str, Any]:
-    """Return the columns of the journal that the header fills, each cut to its width: the bytes have it whole."""
+    """Return the columns that the header fills, each cut to its width: the bytes have it whole."""
     msh = message.msh
     told = {
         "charset": message.charset,

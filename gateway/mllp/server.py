@@ -46,7 +46,7 @@ class Listener:
         self.stopping = False
 
     async def start(self) -> None:
-        """Bind the port; with several workers each binds it (SO_REUSEPORT) and the kernel spreads connections."""
+        """Bind the port; of several workers each binds it (SO_REUSEPORT), the kernel spreads connections."""
         self.server = await asyncio.start_server(
             self._accept,
             self.settings.host,
@@ -74,7 +74,7 @@ class Listener:
             await asyncio.wait(self.conversations, timeout=seconds)
 
     def _break_off(self, *, answering: bool) -> None:
-        """Break off the conversations that are left, or those of them whose peer does not read its answers."""
+        """Break off the conversations that are left, or those whose peer does not read its answers."""
         for conversation in self.conversations.values():
             if conversation.answering or not answering:
                 conversation.writer.transport.abort()
@@ -90,8 +90,8 @@ class Listener:
             await self.conversations[task].run()
         except ConnectionError:
             _log.info("connection lost")
-        except Exception as exc:
-            # The database is gone, or a fault of ours: nothing was acknowledged, the sender will send again.
+        except Exception as exc:  # noqa: BLE001 - one connection's end must not be the listener's
+            # The database is gone, or a fault of ours: nothing was acknowledged, the sender sends again.
             _log.error("connection closed", exc_info=exc)
         finally:
             del self.conversations[task]
@@ -149,6 +149,8 @@ class Conversation:
 
     async def _react(self, events: list[Event]) -> None:
         for event in events:
+            if self.listener.stopping:
+                return
             if isinstance(event, Frame):
                 await self._answer(await self._in_thread(self.listener.receiver.receive, event.payload))
             elif isinstance(event, Oversized):
@@ -165,6 +167,8 @@ class Conversation:
         return await asyncio.to_thread(receive, payload, self.remote)
 
     async def _answer(self, answers: list[bytes]) -> None:
+        if self.writer.transport.is_closing():
+            raise ConnectionResetError
         self.writer.write(b"".join(map(wrap, answers)))
         if self.writer.transport.get_write_buffer_size():
             self.answering = True
@@ -172,7 +176,7 @@ class Conversation:
             self.answering = False
 
     async def _linger(self) -> None:
-        """Let the peer read its answer: a connection closed with bytes unread is reset, and the answer lost."""
+        """Let the peer read its answer: a connection closed with bytes unread is reset, the answer lost."""
         self.writer.write_eof()
         try:
             async with asyncio.timeout(LINGER_SECONDS):

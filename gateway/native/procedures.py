@@ -25,19 +25,19 @@ class ProcedureChange(msgspec.Struct, forbid_unknown_fields=True):
     mrn: str | UnsetType = UNSET
     patient_name: str | UnsetType = UNSET
     procedure_type: str | UnsetType = UNSET
-    surgical_status: Literal["workup", "near_ready", "ready", "scheduled"] | None | UnsetType = UNSET
+    surgical_status: Literal["workup", "near_ready", "ready", "scheduled"] | UnsetType | None = UNSET
     barriers: list[str] | UnsetType = UNSET
-    cardiology_clearance: bool | str | None | UnsetType = UNSET
-    stress_test_status: str | None | UnsetType = UNSET
-    consent_status: str | None | UnsetType = UNSET
+    cardiology_clearance: bool | str | UnsetType | None = UNSET
+    stress_test_status: str | UnsetType | None = UNSET
+    consent_status: str | UnsetType | None = UNSET
     status: str | UnsetType = UNSET
-    procedure_side: str | None | UnsetType = UNSET
-    scheduled_location: str | None | UnsetType = UNSET
-    scheduled_start: str | None | UnsetType = UNSET
-    scheduled_end: str | None | UnsetType = UNSET
-    estimated_minutes: int | None | UnsetType = UNSET
-    override_reason: str | None | UnsetType = UNSET
-    notes: str | None | UnsetType = UNSET
+    procedure_side: str | UnsetType | None = UNSET
+    scheduled_location: str | UnsetType | None = UNSET
+    scheduled_start: str | UnsetType | None = UNSET
+    scheduled_end: str | UnsetType | None = UNSET
+    estimated_minutes: int | UnsetType | None = UNSET
+    override_reason: str | UnsetType | None = UNSET
+    notes: str | UnsetType | None = UNSET
 
     def told(self) -> dict[str, Any]:
         """Return what was sent, by name."""
@@ -63,7 +63,9 @@ async def get_procedure(request: Ask, procedure_id: str) -> Response[bytes]:
 async def change_procedure(request: Ask, procedure_id: str) -> Response[bytes]:
     """Change a procedure: readiness, barriers, clearances, slot, room, status, notes."""
     change = form(await request.body(), ProcedureChange)
-    done = await asyncio.to_thread(_change, records_of(request), caller_of(request), procedure_id, change.told())
+    done = await asyncio.to_thread(
+        _change, records_of(request), caller_of(request), procedure_id, change.told()
+    )
     return answer(done)
 
 
@@ -94,7 +96,9 @@ def _change(records: Records, caller: Caller, procedure_id: str, change: dict[st
         name = told.get("scheduled_location")
         if name is not None:
             room = boards.location_named(unit.session.raw, name)
-            told["scheduled_location"] = {"display": name} | ({"reference": f"Location/{room}"} if room else {})
+            told["scheduled_location"] = {"display": name} | (
+                {"reference": f"Location/{room}"} if room else {}
+            )
         board.change(record, told, unit.author.at, unit.author.actor_id, unit.new_id)
         unit.touch(record, "patch")
         unit.flush()
@@ -108,8 +112,10 @@ def _same_patient(unit: Unit, patient: Any, told: dict[str, Any]) -> None:
     sent = {name: told.pop(name) for name in ("mrn", "patient_name") if name in told}
     if not sent:
         return
-    row = unit.session.raw.execute("SELECT mrn, display_name FROM patient WHERE id = %s", (patient,)).fetchone()
-    present = dict(zip(("mrn", "patient_name"), row or (None, None), strict=True))
+    row = unit.session.raw.execute(
+        "SELECT mrn, display_name FROM patient WHERE id = %s", (patient,)
+    ).fetchone()
+    present: dict[str, Any] = dict(zip(("mrn", "patient_name"), row or (None, None), strict=True))
     for name, value in sent.items():
         if value != present[name]:
             raise errors.BusinessRule(f"A procedure cannot move to another patient: {name}.", expression=name)

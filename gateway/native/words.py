@@ -28,7 +28,9 @@ def caller_of(request: Ask) -> Caller:
 
 
 def form(body: bytes, kind: type[T]) -> T:
-    """Return a body as its form. Raises NotParseable where it is no JSON, ValueInvalid where it is not that form."""
+    """Return a body as its form. Raises NotParseable where it is no JSON, ValueInvalid where it is not that
+    form.
+    """
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
@@ -44,7 +46,9 @@ def parameters(request: Ask, *known: str) -> dict[str, str]:
     for name in asked:
         if name not in known:
             listed = ", ".join(sorted(known))
-            raise errors.UnknownParameter(f"There is no parameter {name}; there are: {listed}.", expression=name)
+            raise errors.UnknownParameter(
+                f"There is no parameter {name}; there are: {listed}.", expression=name
+            )
     return asked
 
 
@@ -52,7 +56,9 @@ def number(asked: dict[str, str], name: str, usual: int, most: int) -> int:
     """Return a whole number of a query between 0 and ``most``. Raises UnsupportedParameterValue."""
     text = asked.pop(name, str(usual))
     if not text.isdecimal() or int(text) > most:
-        raise errors.UnsupportedParameterValue(f"{name} is a whole number up to {most}, not {text}.", expression=name)
+        raise errors.UnsupportedParameterValue(
+            f"{name} is a whole number up to {most}, not {text}.", expression=name
+        )
     return int(text)
 
 

@@ -1,4 +1,5 @@
-"""What became of each field of a message, and what was wrong with it: the report of every field, warnings, refusal.
+"""What became of each field of a message, and what was wrong with it: the report of every field, warnings,
+refusal.
 
 HL7 table 0357 (message error conditions): https://terminology.hl7.org/CodeSystem-v2-0357.html
 """
@@ -32,7 +33,9 @@ class MessageRefused(Exception):
 
 @dataclass(frozen=True)
 class Warned:
-    """A fault that was tolerated (or not): condition of table 0357, place, and a text without patient data."""
+    """A fault that was tolerated (or not): condition of table 0357, place, and a text without patient
+    data.
+    """
 
     code: str
     segment: str
@@ -44,7 +47,9 @@ class Warned:
 
 @dataclass
 class Coverage:
-    """What became of each field that was not empty: mapped to which element, ignored by which rule, or warned about."""
+    """What became of each field that was not empty: mapped to which element, ignored by which rule, or
+    warned about.
+    """
 
     mapped: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     ignored: dict[str, str] = field(default_factory=dict[str, str])

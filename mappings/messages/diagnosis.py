@@ -41,7 +41,8 @@ def diagnoses(
 ) -> None:
     """Make each DG1 a Condition, the order's reason and the encounter's diagnosis.
 
-    A diagnosis is found by its identifier (DG1-20), else by its code among those of the order and the encounter.
+    A diagnosis is found by its identifier (DG1-20), else by its code among those of the order and the
+    encounter.
     """
     for segment in segments:
         record = _condition(desk, segment, patient, encounter, order)

@@ -39,9 +39,9 @@ NO_CLASS = {"system": "http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "co
 def encounter(desk: Desk, part: PatientPart, patient: Record, known: list[Record]) -> Record | None:
     """Return the encounter that PV1 tells of, None without PV1.
 
-    It is the one with the visit number (PV1-19), else with the alternate one (PV1-50), else without any number the one
-    that an order or report of the message has already (``known``), else a new one. Raises MessageRefused (205) where
-    the number is of another patient's visit.
+    It is the one with the visit number (PV1-19), else with the alternate one (PV1-50), else without any
+    number the one that an order or report of the message has already (``known``), else a new one. Raises
+    MessageRefused (205) where the number is of another patient's visit.
     """
     pv1 = part.pv1
     if pv1 is None:
@@ -83,7 +83,9 @@ def _find(desk: Desk, pv1: Segment, numbers: list[dict[str, Any]], patient: Reco
 
 
 def _fill(desk: Desk, record: Record, part: PatientPart, pv1: Segment) -> None:
-    """Fill the elements that lines of the mapping name; the status only forwards, nothing of a visit that has ended."""
+    """Fill the elements that lines of the mapping name; the status only forwards, nothing of a visit that
+    has ended.
+    """
     before = None if desk.is_new(record) else desk.get(record, "status")
     ended = RANK.get(before, 5) == 5 if before else False
     period = desk.get(record, "period")
@@ -114,20 +116,24 @@ def _plays(item: dict[str, Any], code: str, reference: dict[str, Any]) -> bool:
 
 
 def _places(desk: Desk, record: Record, pv1: Segment) -> None:
-    """Set where the patient is and was: the place of PV1-3 becomes the active one, the one before is completed."""
+    """Set where the patient is and was: the place of PV1-3 becomes the active one, the one before is
+    completed.
+    """
     found: list[dict[str, Any]] = list(desk.get(record, "location") or ())
     for number, status in PLACES.items():
         place = place_of(desk, pv1, number, "Encounter.location")
         if place is None:
             continue
+        now = status
         if number == 3:
-            status = "planned" if desk.get(record, "status") == "planned" else "active"
+            now = "planned" if desk.get(record, "status") == "planned" else "active"
             found = [
                 item | {"status": "completed"} if item.get("status") in ("active", "planned") else item
                 for item in found
             ]
         others = [item for item in found if item.get("location") != place]
-        same = next((item for item in found if item.get("location") == place), {})
-        found = [*others, {**same, "location": place, "status": status}]
+        none: dict[str, Any] = {}
+        same = next((item for item in found if item.get("location") == place), none)
+        found = [*others, {**same, "location": place, "status": now}]
     if found != (desk.get(record, "location") or []):
         desk.put(record, "location", found)

@@ -43,6 +43,8 @@ class OrderPart:
     """One order or report: ORC, what is ordered, and all that follows until the next one."""
 
     number: int
+    head: Segment
+    """The segment that began the group."""
     orc: Segment | None = None
     obr: Segment | None = None
     detail: Segment | None = None
@@ -53,13 +55,6 @@ class OrderPart:
     observations: list[Noted] = field(default_factory=list[Noted])
     specimens: list[SpecimenPart] = field(default_factory=list[SpecimenPart])
     others: list[Segment] = field(default_factory=list["Segment"])
-
-    @property
-    def head(self) -> Segment:
-        """The segment that began the group."""
-        found = self.orc or self.obr or self.detail
-        assert found is not None
-        return found
 
     @property
     def path(self) -> str:
@@ -92,8 +87,8 @@ class PatientPart:
 def group(message: Message, coverage: Coverage) -> list[PatientPart]:
     """Return the patients of a message with their orders, in order.
 
-    Segments out of their order are put where they belong, with a warning (100). Raises MessageRefused (100) where
-    there is no PID, or a patient without ORC and OBR.
+    Segments out of their order are put where they belong, with a warning (100). Raises MessageRefused
+    (100) where there is no PID, or a patient without ORC and OBR.
     """
     if message.first("PID") is None:
         raise MessageRefused("100", "PID", text="The message has no PID")
@@ -171,7 +166,7 @@ class _Grouping:
         opens = segment.name == "ORC" or order is None or order.obr is not None or order.detail is not None
         if opens or order is None:
             self.count += 1
-            order = self.order = OrderPart(self.count)
+            order = self.order = OrderPart(self.count, segment)
             self.parts[-1].orders.append(order)
         if segment.name == "ORC":
             order.orc = segment

@@ -20,9 +20,11 @@ HEADERS = frozenset({"MSH", "SFT", "UAC", "MSA", "ERR", "FHS", "BHS", "BTS", "FT
 def keep_fields(
     message: Message, coverage: Coverage, rules: dict[str, str], owners: dict[int, Record], default: Record
 ) -> None:
-    """Put every field that is not mapped into ``v2_remainder`` of its record, but for those that a rule calls redundant.
+    """Put every field that is not mapped into ``v2_remainder`` of its record, but for those that a rule
+    calls redundant.
 
-    ``owners`` is by the segment's index. A segment of which a record has several is named ``NTE``, ``NTE[2]``...
+    ``owners`` is by the segment's index. A segment of which a record has several is named ``NTE``,
+    ``NTE[2]``...
     """
     counts: dict[tuple[int, str], int] = {}
     for segment in message.segments:

@@ -21,7 +21,8 @@ LONGEST = 120
 
 
 def place_of(desk: Desk, segment: Segment, number: int, to: str) -> dict[str, str] | None:
-    """Return a Reference to the place that a field names, None where it names none; the place is created if need be.
+    """Return a Reference to the place that a field names, None where it names none; the place is created
+    if need be.
 
     A place without a facility is one of the sender's: two hospitals may both have a ward 1.
     """
@@ -47,7 +48,9 @@ def place_of(desk: Desk, segment: Segment, number: int, to: str) -> dict[str, st
 
 
 def _name(repetition: Repetition) -> str:
-    """Return what people call the place: its description, else point of care, room and bed, else the larger parts."""
+    """Return what people call the place: its description, else point of care, room and bed, else the
+    larger parts.
+    """
     part = repetition.component
     small = " ".join(text for text in (part(1), part(2), part(3)) if text)
     large = " ".join(text for text in (part(4), part(7), part(8)) if text)

@@ -23,7 +23,9 @@ def moment(segment: Segment, number: int, context: V2Context, component: int = 1
 
 
 def moment_text(segment: Segment, number: int, context: V2Context, component: int = 1) -> str | None:
-    """Return a field of TS or DTM as a FHIR dateTime, its precision kept; None where there is none or it is malformed."""
+    """Return a field of TS or DTM as a FHIR dateTime, its precision kept; None where there is none or it
+    is malformed.
+    """
     text = segment.field(number).first.component(component).strip()
     try:
         return times.from_v2(text, context.zone) if text else None

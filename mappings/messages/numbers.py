@@ -29,14 +29,18 @@ KINDS = {2: "PLAC", 3: "FILL"}
 
 @dataclass
 class Numbers:
-    """The identifiers of an order, the placer's before the filler's; ``assumed`` are values that came without authority."""
+    """The identifiers of an order, the placer's before the filler's; ``assumed`` are values that came
+    without authority.
+    """
 
     identifiers: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     assumed: set[str] = field(default_factory=set[str])
 
 
 def numbers_of(desk: Desk, part: OrderPart, to: str) -> Numbers:
-    """Return the numbers of ORC-2 and 3 and of OBR-2 and 3; where both are there and differ, both, with a note."""
+    """Return the numbers of ORC-2 and 3 and of OBR-2 and 3; where both are there and differ, both, with a
+    note.
+    """
     found = Numbers()
     for number, kind in KINDS.items():
         told: list[dict[str, Any]] = []
@@ -105,7 +109,8 @@ def _has(desk: Desk, record: Record, identifier: dict[str, Any]) -> bool:
 
 
 def choose(found: list[Record], obr: Segment | None, taken: list[Record]) -> Record | None:
-    """Return the record that an OBR is about, of those with its numbers and code: the one with its set id, else the only one.
+    """Return the record that an OBR is about, of those with its numbers and code: the one with its set id,
+    else the only one.
 
     ``taken`` are those that earlier OBR of the message were about.
     """
@@ -134,7 +139,9 @@ def add_numbers(desk: Desk, record: Record, numbers: Numbers) -> None:
 
 
 def add_accessions(desk: Desk, order: Record, part: OrderPart) -> None:
-    """Add the accession numbers: IPC-1; OBR-20 where it says so (HNA_ACCN); OBR-18 of an imaging order, after IHE."""
+    """Add the accession numbers: IPC-1; OBR-20 where it says so (HNA_ACCN); OBR-18 of an imaging order,
+    after IHE.
+    """
     obr = part.obr
     found: list[dict[str, Any]] = []
     for segment in part.studies:

@@ -1,4 +1,5 @@
-"""OBX and its notes as Observations: found again by code and sub-id, so that a correction changes the same one.
+"""OBX and its notes as Observations: found again by code and sub-id, so that a correction changes the same
+one.
 
 https://hl7.org/fhir/uv/v2mappings/2024Sep/ConceptMap-segment-obx-to-observation.html
 """
@@ -31,7 +32,9 @@ ANSWER = "AOE"
 
 @dataclass
 class About:
-    """What the observations of one group have in common: the patient and the rest, and the records that are there."""
+    """What the observations of one group have in common: the patient and the rest, and the records that
+    are there.
+    """
 
     patient: Record
     path: str
@@ -43,7 +46,9 @@ class About:
 
 
 def observation(desk: Desk, noted: Noted, about: About) -> Record:
-    """Return the Observation of an OBX: the one among those present with its code and sub-id, else a new one."""
+    """Return the Observation of an OBX: the one among those present with its code and sub-id, else a new
+    one.
+    """
     obx = noted.segment
     code = None if obx.field(3).is_null else cwe(obx.field(3).first, desk.context)
     record = _find(desk, obx, code, about)
@@ -60,7 +65,9 @@ def observation(desk: Desk, noted: Noted, about: About) -> Record:
 
 
 def _find(desk: Desk, obx: Segment, code: dict[str, Any] | None, about: About) -> Record | None:
-    """Return the first observation with that code and sub-id that no OBX of this group took, the same set id before others."""
+    """Return the first observation with that code and sub-id that no OBX of this group took, the same set
+    id before others.
+    """
     sub_id = _sub_id(obx)
     found = [
         record
@@ -104,7 +111,9 @@ def _identity(desk: Desk, record: Record, obx: Segment, code: dict[str, Any] | N
 
 
 def _value(desk: Desk, record: Record, obx: Segment) -> None:
-    """Set the value of OBX-5 with its units and range; several values become components, as the guide says."""
+    """Set the value of OBX-5 with its units and range; several values become components, as the guide
+    says.
+    """
     field_found, unit = obx.field(5), obx.field(6)
     if field_found.is_null:
         clear_value(desk, record)
@@ -159,7 +168,9 @@ def _status(desk: Desk, record: Record, obx: Segment) -> None:
 
 
 def _performers(desk: Desk, record: Record, obx: Segment) -> None:
-    """Set who made it: the people of OBX-16 and 25, the organizations of OBX-15 and 23; the device of OBX-18."""
+    """Set who made it: the people of OBX-16 and 25, the organizations of OBX-15 and 23; the device of
+    OBX-18.
+    """
     found: list[dict[str, Any]] = []
     for number in (16, 25):
         found += people(desk, obx, number, "Observation.performer")

@@ -30,7 +30,9 @@ CODE_FIELDS = {"RXO": 1, "ODS": 3, "RQD": 3, "RQ1": 2}
 
 
 def service_code(desk: Desk, part: OrderPart) -> dict[str, Any] | None:
-    """Return what is ordered: OBR-4, else the code of a pharmacy, diet or supply order; None where nothing is named."""
+    """Return what is ordered: OBR-4, else the code of a pharmacy, diet or supply order; None where nothing
+    is named.
+    """
     if part.obr is not None:
         found = part.obr.field(4)
         return None if found.is_null else cwe(found.first, desk.context)
@@ -116,7 +118,9 @@ def _times(desk: Desk, order: Record, part: OrderPart) -> None:
 
 
 def _occurrence(desk: Desk, order: Record, part: OrderPart) -> None:
-    """Set when it is wanted: TQ1-7 and 8, else the TQ of ORC-7 and OBR-27 (start, end) where OBR-6 tells nothing."""
+    """Set when it is wanted: TQ1-7 and 8, else the TQ of ORC-7 and OBR-27 (start, end) where OBR-6 tells
+    nothing.
+    """
     places: list[tuple[Segment | None, tuple[int, int], tuple[int, int]]] = [
         (timing, (7, 1), (8, 1)) for timing in part.timings
     ]

@@ -1,4 +1,5 @@
-"""What the status fields of an order message (ORC-1, ORC-5, OBR-25) ask for or tell, and how an order follows.
+"""What the status fields of an order message (ORC-1, ORC-5, OBR-25) ask for or tell, and how an order
+follows.
 
 HL7 tables 0119 (order control), 0038 (order status), 0123 (result status):
 https://hl7.org/fhir/uv/v2mappings/2024Sep/ConceptMap-table-hl70119-to-request-status.html
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
 
 class Wanted(NamedTuple):
-    """What is asked for or told: a workflow status, a hold (laid on or taken off), that the record is in error.
+    """What is asked for or told: a workflow status, a hold (laid on or taken off), that the record is in
+    error.
 
     ``request`` where the sender asks for it, and may be refused; else it is a fact that the sender reports.
     """
@@ -49,7 +51,43 @@ CONTROL = {
 }
 """Table 0119: the codes that decide by themselves; the others leave it to ORC-5 and OBR-25."""
 CONTENT = frozenset(
-    ["NW", "SN", "AF", "OK", "PR", "PY", "RO", "RQ", "PA", "CH", "XO", "XX", "XR", "SC", "SR", "SS", "RE", "NA", "RF", "UC", "UD", "UF", "UH", "UM", "UN", "UR", "UX", "DE", "LI", "MC", "RC", "RD", "CN", "DF", "FU"]
+    [
+        "NW",
+        "SN",
+        "AF",
+        "OK",
+        "PR",
+        "PY",
+        "RO",
+        "RQ",
+        "PA",
+        "CH",
+        "XO",
+        "XX",
+        "XR",
+        "SC",
+        "SR",
+        "SS",
+        "RE",
+        "NA",
+        "RF",
+        "UC",
+        "UD",
+        "UF",
+        "UH",
+        "UM",
+        "UN",
+        "UR",
+        "UX",
+        "DE",
+        "LI",
+        "MC",
+        "RC",
+        "RD",
+        "CN",
+        "DF",
+        "FU",
+    ]
 )
 STATUS = {
     "IP": Wanted("in_progress"),
@@ -70,7 +108,8 @@ RESULT = {
 
 
 def wanted(control: str, status: str, result: str, *, booked: bool = False) -> Wanted:
-    """Return what ORC-1, ORC-5 and OBR-25 say together: a request by its control code, else the status, else the result.
+    """Return what ORC-1, ORC-5 and OBR-25 say together: a request by its control code, else the status,
+    else the result.
 
     ``booked`` tells that OBR-36 has a time.
     """
@@ -108,8 +147,8 @@ def _code(desk: Desk, segment: Segment | None, number: int, known: AbstractSet[s
 def move(desk: Desk, order: Record, asked: Wanted, part: OrderPart, reporter: UUID | None = None) -> None:
     """Bring an order to the state that is asked for or told, walking the steps between.
 
-    A fact that comes too late changes nothing and is warned about. Raises MessageRefused (207) for a request that the
-    workflow has not from the present state.
+    A fact that comes too late changes nothing and is warned about. Raises MessageRefused (207) for a
+    request that the workflow has not from the present state.
     """
     present = state_of(order)
     if present.record_state == "entered-in-error" or (
@@ -137,7 +176,9 @@ def move(desk: Desk, order: Record, asked: Wanted, part: OrderPart, reporter: UU
 
 
 def retract(desk: Desk, order: Record, others: list[str]) -> None:
-    """Take an order back to completed when its last final report became entered in error; ``others`` are the statuses left."""
+    """Take an order back to completed when its last final report became entered in error; ``others`` are
+    the statuses left.
+    """
     if order.main["status"] != "reported" or not retracts("entered-in-error", others):
         return
     set_state(order, state_of(order)._replace(status="completed"))
@@ -174,6 +215,8 @@ def _when(desk: Desk, part: OrderPart) -> datetime:
 
 
 def _stamp(desk: Desk, order: Record, part: OrderPart) -> None:
-    """Tell when the order was performed (OBR-8, else OBR-7), before the walk stamps the time of the message."""
+    """Tell when the order was performed (OBR-8, else OBR-7), before the walk stamps the time of the
+    message.
+    """
     if part.obr is not None and order.main["performed_at"] is None:
         order.main["performed_at"] = moment(part.obr, 8, desk.context) or moment(part.obr, 7, desk.context)

@@ -5,7 +5,7 @@ https://hl7.org/fhir/uv/v2mappings/2024Sep/ConceptMap-message-orm-o01-to-bundle.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mappings.messages.coverage import MessageRefused
 from mappings.messages.diagnosis import diagnoses
@@ -33,13 +33,12 @@ REPLACED = frozenset({"RP", "RU"})
 def apply(desk: Desk) -> None:
     """Apply an ORM^O01 to the records. Raises MessageRefused."""
     parts = group(desk.message, desk.coverage)
-    default: Record | None = None
+    patients: list[Record] = []
     for part in parts:
         about = patient(desk, part)
-        default = default or about
+        patients.append(about)
         _orders(desk, part, about)
-    assert default is not None
-    desk.finish(RULES, default)
+    desk.finish(RULES, patients[0])
 
 
 def _orders(desk: Desk, part: PatientPart, about: Record) -> None:
@@ -80,10 +79,11 @@ def _new(desk: Desk, order: OrderPart) -> Record:
 def find_orders(
     desk: Desk, order: OrderPart, numbers: Numbers, about: Record, taken: list[Record]
 ) -> list[Record]:
-    """Return the orders that a group is about: those with its numbers and its code (all of them where it has no code).
+    """Return the orders that a group is about: those with its numbers and its code (all of them where it
+    has no code).
 
-    Placer and filler number are not enough, because one number may stand for several OBR. Raises MessageRefused (205)
-    for a new order (NW) whose number is that of another order.
+    Placer and filler number are not enough, because one number may stand for several OBR. Raises
+    MessageRefused (205) for a new order (NW) whose number is that of another order.
     """
     found = [
         desk.meet(record, f"{order.path}.{order.head.name}")
@@ -121,9 +121,10 @@ def _apply_order(
 
 
 def _book(desk: Desk, record: Record) -> None:
-    """Book an order for the time it is wanted: the sender says that it is scheduled, and names no other time."""
-    start: Any = desk.get(record, "occurrenceDateTime") or (desk.get(record, "occurrencePeriod") or {}).get(
-        "start"
-    )
+    """Book an order for the time it is wanted: the sender says that it is scheduled, and names no other
+    time.
+    """
+    period: dict[str, str] = desk.get(record, "occurrencePeriod") or {}
+    start: str | None = desk.get(record, "occurrenceDateTime") or period.get("start")
     if start:
         book(record, start)

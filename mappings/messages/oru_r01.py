@@ -1,4 +1,5 @@
-"""ORU^R01, results: patient, encounter, and one DiagnosticReport for each OBR with its Observations and its order.
+"""ORU^R01, results: patient, encounter, and one DiagnosticReport for each OBR with its Observations and
+its order.
 
 https://hl7.org/fhir/uv/v2mappings/2024Sep/ConceptMap-message-oru-r01-to-bundle.html
 """
@@ -13,8 +14,10 @@ from mappings.messages.groups import OrderPart, PatientPart, group
 from mappings.messages.numbers import Numbers, add_numbers, carriers, choose, numbers_of
 from mappings.messages.observation import is_answer
 from mappings.messages.order import SET_HERE, fill_order, requester, same_code, service_code
-from mappings.messages.order_status import Wanted, move, retract
+from mappings.messages.order_status import Wanted, move, read_status, retract
+from mappings.messages.parents import set_parents
 from mappings.messages.patient import patient
+from mappings.messages.research_case import kind_of, research_case
 from mappings.messages.result import find_report, report
 from mappings.messages.rules import RULES
 from mappings.messages.supporting import answers, patient_observations
@@ -24,26 +27,27 @@ from mappings.workflow.reports import order_target
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from mappings.er7 import Segment
     from mappings.messages.workspace import Desk
     from storage.record import Record
 
 
 def apply(desk: Desk) -> None:
     """Apply an ORU^R01 to the records. Raises MessageRefused."""
-    default: Record | None = None
+    patients: list[Record] = []
     for part in group(desk.message, desk.coverage):
         about = patient(desk, part)
-        default = default or about
+        patients.append(about)
         _results(desk, part, about)
-    assert default is not None
-    desk.finish(RULES, default)
+    desk.finish(RULES, patients[0])
 
 
 def _results(desk: Desk, part: PatientPart, about: Record) -> None:
-    found = [(item, numbers_of(desk, item, "ServiceRequest.identifier")) for item in part.orders]
+    found = [(item, numbers_of(desk, item, "identifier")) for item in part.orders]
     taken: list[Record] = []
     known = [(item, numbers, find_report(desk, item, numbers, about, taken)) for item, numbers in found]
-    orders = [find_order(desk, item, numbers, about) for item, numbers in found]
+    ordinary = [(item, numbers) for item, numbers in found if kind_of(desk, item) is None]
+    orders = [find_order(desk, item, numbers, about) for item, numbers in ordinary]
     records = [record for record in (*(item[2] for item in known), *orders) if record is not None]
     visits = [visit for record in records for visit in desk.referred(record, "encounter", "Encounter")]
     visit = encounter(desk, part, about, visits)
@@ -68,18 +72,22 @@ def find_order(desk: Desk, item: OrderPart, numbers: Numbers, about: Record) -> 
 def _apply(
     desk: Desk, item: OrderPart, numbers: Numbers, record: Record | None, about: Record, visit: Record | None
 ) -> None:
+    kind = kind_of(desk, item)
+    if kind is not None:
+        research_case(desk, item, kind, numbers, about, visit)
+        return
     order = _order(desk, item, numbers, about, visit)
     diagnoses(desk, item.diagnoses, about, visit, order)
     if item.obr is None:
         return
     record = record or desk.make("DiagnosticReport", f"{item.path}.OBR")
-    report(desk, item, record, about, visit, order)
+    report(desk, item, item.obr, record, about, visit, order)
     if order is None:
         return
     asked = [noted for noted in item.observations if is_answer(noted.segment)]
     if asked:
         answers(desk, order, item, about, visit, asked)
-    _bring_on(desk, order, record, item)
+    _bring_on(desk, order, record, item, item.obr)
 
 
 def _order(
@@ -96,6 +104,7 @@ def _order(
     if order is None:
         order = desk.make("ServiceRequest", f"{item.path}.{item.head.name}")
         fill_order(desk, order, item, numbers, about, with_notes=False)
+        set_parents(desk, order, item, about)
     else:
         add_numbers(desk, order, numbers)
         if item.orc is not None:
@@ -107,11 +116,12 @@ def _order(
     return order
 
 
-def _bring_on(desk: Desk, order: Record, made: Record, item: OrderPart) -> None:
-    """Bring the order to where its report says it is: reported by a final one, begun by others, back by an error."""
-    assert item.obr is not None
+def _bring_on(desk: Desk, order: Record, made: Record, item: OrderPart, obr: Segment) -> None:
+    """Bring the order to where its report says it is: reported by a final one, begun by others, back by an
+    error.
+    """
     status = desk.get(made, "status")
-    letter = item.obr.field(25).first.component(1).strip().upper()
+    letter = obr.field(25).first.component(1).strip().upper()
     if order.main["status"] is None:
         move(desk, order, Wanted("ordered"), item)
     if status == "entered-in-error":
@@ -119,9 +129,11 @@ def _bring_on(desk: Desk, order: Record, made: Record, item: OrderPart) -> None:
         retract(desk, order, [other.main["status"] for other in others if other is not made])
         return
     target = order_target(status, letter)
-    if target is None or (target == order.main["status"] and not desk.changed(made)):
-        return
-    move(desk, order, Wanted(target), item, _reporter(desk, made))
+    told = read_status(desk, item)
+    if target is None:
+        move(desk, order, told._replace(request=False), item)
+    elif target != order.main["status"] or desk.changed(made):
+        move(desk, order, Wanted(target), item, _reporter(desk, made))
 
 
 def _reporter(desk: Desk, made: Record) -> UUID | None:

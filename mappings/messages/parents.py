@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 
 def set_parents(desk: Desk, record: Record, order: OrderPart, about: Record) -> None:
-    """Let an order say that it is based on its parent, by the parent's numbers where the parent is not here."""
+    """Let an order say that it is based on its parent, by the parent's numbers where the parent is not
+    here.
+    """
     for segment, number in ((order.orc, 8), (order.obr, 29)):
         if segment is None or segment.field(number).is_null:
             continue

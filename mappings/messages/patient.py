@@ -1,4 +1,5 @@
-"""The patient of a message: found by any of the identifiers, or created; what is known already is not overwritten.
+"""The patient of a message: found by any of the identifiers, or created; what is known already is not
+overwritten.
 
 https://hl7.org/fhir/uv/v2mappings/2024Sep/ConceptMap-segment-pid-to-patient.html
 """
@@ -29,8 +30,8 @@ SSN = "http://hl7.org/fhir/sid/us-ssn"
 def patient(desk: Desk, part: PatientPart) -> Record:
     """Return the patient that a message is about, created where nobody has any of the identifiers.
 
-    Of a known patient only empty elements are filled; differences are noted, naming the fields. Raises MessageRefused:
-    101 where PID has no identifier, 205 where the identifiers are of different patients.
+    Of a known patient only empty elements are filled; differences are noted, naming the fields. Raises
+    MessageRefused: 101 where PID has no identifier, 205 where the identifiers are of different patients.
     """
     pid = part.pid
     numbers = identifiers(desk, pid)
@@ -57,7 +58,8 @@ def patient(desk: Desk, part: PatientPart) -> Record:
 def identifiers(desk: Desk, pid: Segment) -> list[dict[str, Any]]:
     """Return the identifiers of PID-3, PID-2, PID-4 and PID-19, each with a system.
 
-    PID-2 and PID-4 are kept for old senders, which often repeat there a number of PID-3 without its authority.
+    PID-2 and PID-4 are kept for old senders, which often repeat there a number of PID-3 without its
+    authority.
     """
     found: list[dict[str, Any]] = []
     for number in (3, 2, 4):
@@ -86,7 +88,8 @@ def _social_security(desk: Desk, pid: Segment) -> list[dict[str, Any]]:
 
 
 def find(desk: Desk, pid: Segment, numbers: list[dict[str, Any]]) -> Record | None:
-    """Return the patient who has any of the identifiers, None where nobody has; raises MessageRefused (205) for several.
+    """Return the patient who has any of the identifiers, None where nobody has; raises MessageRefused
+    (205) for several.
 
     A social security number is kept but is nobody's key: it is mistyped and shared too often.
     """

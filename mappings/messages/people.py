@@ -40,7 +40,9 @@ def people(desk: Desk, segment: Segment | None, number: int, to: str) -> list[di
 
 
 def interpreter(desk: Desk, segment: Segment, number: int, to: str) -> list[dict[str, Any]]:
-    """Return References to the people that a field of NDL (OBR-32 to 35) names in its first component, a CNN."""
+    """Return References to the people that a field of NDL (OBR-32 to 35) names in its first component, a
+    CNN.
+    """
     if segment.field(number).is_null:
         return []
     persons = [
@@ -79,7 +81,8 @@ def _number(person: dict[str, Any], repetition: Repetition) -> None:
 
 
 def _name_key(person: dict[str, Any]) -> str:
-    name: dict[str, Any] = (person.get("name") or [{}])[0]
+    names: list[dict[str, Any]] = person.get("name") or [{}]
+    name = names[0]
     parts = [name.get("family", ""), *name.get("given", ())]
     numbers = [str(item["value"]) for item in person.get("identifier", ())]
     return " ".join(parts).casefold().strip() or "#" + "".join(numbers)
@@ -92,7 +95,8 @@ def _reference(desk: Desk, persons: list[dict[str, Any]], segment: Segment) -> d
             item = with_system(identifier, desk.message)
             if item not in identifiers:
                 identifiers.append(item)
-    names: list[dict[str, Any]] = next((person["name"] for person in persons if person.get("name")), [])
+    told: list[list[dict[str, Any]]] = [person["name"] for person in persons if person.get("name")]
+    names = told[0] if told else []
     if not identifiers:
         return compact(display=display(names))
     return refer(practitioner(desk, identifiers, names, segment))
@@ -101,7 +105,9 @@ def _reference(desk: Desk, persons: list[dict[str, Any]], segment: Segment) -> d
 def practitioner(
     desk: Desk, identifiers: list[dict[str, Any]], names: list[dict[str, Any]], segment: Segment
 ) -> Record:
-    """Return the Practitioner with any of the identifiers, created where there is none; numbers it lacks are added."""
+    """Return the Practitioner with any of the identifiers, created where there is none; numbers it lacks
+    are added.
+    """
     for identifier in identifiers:
         known = desk.identified("Practitioner", identifier["system"], identifier["value"])
         if known:
@@ -131,7 +137,9 @@ def display(names: list[dict[str, Any]]) -> str:
 
 
 def organization(desk: Desk, segment: Segment, number: int, to: str) -> list[dict[str, Any]]:
-    """Return a Reference to the organization that a field of CWE or XON names: its identifier and its name."""
+    """Return a Reference to the organization that a field of CWE or XON names: its identifier and its
+    name.
+    """
     found = segment.field(number)
     if found.is_empty or found.is_null:
         return []
@@ -152,8 +160,9 @@ def _xon(repetition: Repetition, context: V2Context) -> dict[str, Any] | None:
 def _coded(repetition: Repetition, context: V2Context) -> dict[str, Any] | None:
     """CWE of OBX-15, the producer: its first coding as an identifier."""
     made: Value = cwe(repetition, context)
-    first: dict[str, Any] = next(iter(made.get("coding", ())), {}) if made else {}
-    shown = first.get("display") or (made or {}).get("text")
+    listed: list[dict[str, Any]] = made.get("coding", []) if made else []
+    first: dict[str, Any] = listed[0] if listed else {}
+    shown = first.get("display") or (made.get("text") if made else None)
     value = first.get("code")
     identifier = compact(system=first.get("system"), value=value) if value else None
     return compact(identifier=identifier, display=shown)

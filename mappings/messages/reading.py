@@ -68,8 +68,8 @@ def read_field(
 def combine(line: Line, readings: Sequence[Reading], present: Value) -> tuple[Value, list[Reading]]:
     """Return the element's value, and the readings that are in it; None where there is no value.
 
-    An array takes all; a single element the first that has a value, with the parts that other fields add to it. A part
-    alone is added to what is there.
+    An array takes all; a single element the first that has a value, with the parts that other fields add
+    to it. A part alone is added to what is there.
     """
     filled = [reading for reading in readings if reading.values]
     if isinstance(line, Rows) and line.many:

@@ -29,7 +29,9 @@ IMPRESSION_CODES = frozenset({"19005-8"})
 
 
 def set_text(desk: Desk, report: Record, observations: list[Noted]) -> None:
-    """Set presented forms, findings and conclusion from the OBX of a report; each OBX is a row of its own besides."""
+    """Set presented forms, findings and conclusion from the OBX of a report; each OBX is a row of its own
+    besides.
+    """
     forms: list[dict[str, Any]] = []
     told: dict[str, list[str]] = {"impression": [], "findings": []}
     for lines in _texts(observations):

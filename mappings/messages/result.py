@@ -32,7 +32,9 @@ NO_CODE = {"text": "Report without a code"}
 def find_report(
     desk: Desk, part: OrderPart, numbers: Numbers, patient: Record, taken: list[Record]
 ) -> Record | None:
-    """Return the report with the numbers and the code of an OBR; OBR-1 tells those with the same ones apart."""
+    """Return the report with the numbers and the code of an OBR; OBR-1 tells those with the same ones
+    apart.
+    """
     known = carriers(desk, "DiagnosticReport", numbers, patient)
     code = report_code(desk, part)
     same = [record for record in known if same_code(desk.get(record, "code"), code)]
@@ -51,11 +53,15 @@ def report_code(desk: Desk, part: OrderPart) -> dict[str, Any]:
 
 
 def report(
-    desk: Desk, part: OrderPart, record: Record, patient: Record, visit: Record | None, order: Record | None
+    desk: Desk,
+    part: OrderPart,
+    obr: Segment,
+    record: Record,
+    patient: Record,
+    visit: Record | None,
+    order: Record | None,
 ) -> None:
     """Fill a report from its group: its own elements, its specimens, its results, its text."""
-    obr = part.obr
-    assert obr is not None
     desk.own(record, *([part.orc] if order is None else []), obr, *part.notes, *part.others, *part.studies)
     add_numbers(desk, record, numbers_of(desk, part, "DiagnosticReport.identifier"))
     keep_set_id(record, obr)
@@ -122,7 +128,9 @@ def _results(
     order: Record | None,
     found: list[Record],
 ) -> None:
-    """Make each OBX an observation of the report's, those after a specimen observations about that specimen."""
+    """Make each OBX an observation of the report's, those after a specimen observations about that
+    specimen.
+    """
     about.present = desk.referred(record, "result", "Observation")
     about.specimen = found[0] if len(found) == 1 else None
     for noted in results:

@@ -1,4 +1,5 @@
-"""Fields and segments that are not mapped on purpose, each with the reason; all else that is not mapped is reported.
+"""Fields and segments that are not mapped on purpose, each with the reason; all else that is not mapped is
+reported.
 
 https://hl7.org/fhir/uv/v2mappings/2024Sep/mapping_guidelines.html
 """
@@ -20,4 +21,6 @@ RULES: dict[str, str] = {
         ("AL1", "IN1", "IN2", "IN3", "GT1", "FT1", "CTD", "CTI", "BLG", "DSC", "ARV"), _NO_RESOURCE
     ),
 }
-"""A field (``PID-1``) that is ignored is redundant and not kept; a segment (``FT1``) is kept with its record."""
+"""A field (``PID-1``) that is ignored is redundant and not kept; a segment (``FT1``) is kept with its
+record.
+"""

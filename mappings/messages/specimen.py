@@ -66,7 +66,9 @@ def _numbers(desk: Desk, spm: Segment) -> list[dict[str, Any]]:
 def _find(
     desk: Desk, spm: Segment, numbers: list[dict[str, Any]], patient: Record, present: list[Record]
 ) -> Record | None:
-    """Return the specimen with any of the numbers, else without numbers the one of that type that is there already."""
+    """Return the specimen with any of the numbers, else without numbers the one of that type that is there
+    already.
+    """
     for number in numbers:
         for record in desk.identified("Specimen", number["system"], number["value"]):
             if desk.get(record, "subject") == refer(patient):

@@ -1,4 +1,5 @@
-"""Observations outside reports: what supports an order (OBX of an order), and what is about the patient alone.
+"""Observations outside reports: what supports an order (OBX of an order), and what is about the patient
+alone.
 
 https://hl7.org/fhir/uv/v2mappings/2024Sep/ConceptMap-message-orm-o01-to-bundle.html
 """

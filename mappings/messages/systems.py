@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 
 def sender_name(message: Message) -> str:
-    """Return the name of the sending facility (MSH-4), else of the sending application (MSH-3); empty if neither."""
+    """Return the name of the sending facility (MSH-4), else of the sending application (MSH-3); empty if
+    neither.
+    """
     for number in (4, 3):
         first = message.msh.field(number).first
         name = (first.component(1) or first.component(2)).strip()

@@ -1,4 +1,5 @@
-"""What a message handler works with: records by business key, the mappings' own lines, and a report of every field.
+"""What a message handler works with: records by business key, the mappings' own lines, and a report of
+every field.
 
 https://hl7.org/fhir/uv/v2mappings/2024Sep/segment_maps.html
 """
@@ -47,6 +48,10 @@ class Workspace(Protocol):
         """Return a blank record of a new resource."""
         ...
 
+    def adopt(self, record: Record) -> None:
+        """Take in a new record that was made elsewhere."""
+        ...
+
     def load(self, resource_type: str, ids: Iterable[UUID]) -> list[Record]:
         """Return records by id, locked."""
         ...
@@ -70,7 +75,9 @@ class Workspace(Protocol):
 
 @dataclass
 class Written:
-    """What a message did to a record (created, updated, matched), for the link rows of message and resources."""
+    """What a message did to a record (created, updated, matched), for the link rows of message and
+    resources.
+    """
 
     record: Record
     action: str
@@ -98,13 +105,18 @@ class Desk:
         default_factory=dict[tuple[str, "str | None", str], list["Record"]]
     )
 
-    # --- records ---------------------------------------------------------------------------------------------------
+    # --- records --------------------------------------------------------------------------------------------
 
     def make(self, resource_type: str, path: str) -> Record:
         """Return a record of a new resource; ``path`` is the segment that tells of it (``ORDER[1].OBR``)."""
         record = self.workspace.new(resource_type)
         self.written.append(Written(record, "created", path))
         return record
+
+    def adopt(self, record: Record, path: str) -> None:
+        """Take in a new record that a mapping's own constructor made."""
+        self.workspace.adopt(record)
+        self.written.append(Written(record, "created", path))
 
     def meet(self, record: Record, path: str) -> Record:
         """Take up a record that was found; whether the message changes it shows at the end."""
@@ -113,7 +125,9 @@ class Desk:
         return record
 
     def identified(self, resource_type: str, system: str | None, value: str) -> list[Record]:
-        """Return the records that carry an identifier: those that the message made, and those that were there."""
+        """Return the records that carry an identifier: those that the message made, and those that were
+        there.
+        """
         key = (resource_type, system, value)
         if key not in self.found:
             self.found[key] = self.workspace.identified(resource_type, system, value)
@@ -149,7 +163,7 @@ class Desk:
         """Say which record keeps what is not mapped of segments."""
         self.owners.update({segment.index: record for segment in segments if segment is not None})
 
-    # --- elements --------------------------------------------------------------------------------------------------
+    # --- elements -------------------------------------------------------------------------------------------
 
     def top(self, record: Record) -> convert.At:
         """Return the place of the record's own elements."""
@@ -168,13 +182,16 @@ class Desk:
     def add(self, record: Record, element: str, *items: Value) -> None:
         """Add items to an array, those that it has not yet."""
         line = mapping_of(record).by_element[element]
-        assert isinstance(line, convert.Rows)
+        if not isinstance(line, convert.Rows):
+            raise TypeError(f"{element} is no array")
         for item in items:
             if item not in (self.get(record, element) or ()):
                 convert.append(self.top(record), line, item, f"{line.element}")
 
     def referred(self, record: Record, path: str, resource_type: str) -> list[Record]:
-        """Return the live records of a type that a record refers to at a path, those that this message made too."""
+        """Return the live records of a type that a record refers to at a path, those that this message
+        made too.
+        """
         rows = [
             row
             for row in record.all_rows(Reference)
@@ -191,16 +208,17 @@ class Desk:
         own = [item for item in made if item.resource["fhir_id"] in waiting]
         return [*known, *(item for item in own if not any(item is other for other in known))]
 
-    # --- fields ----------------------------------------------------------------------------------------------------
+    # --- fields ---------------------------------------------------------------------------------------------
 
     def fill(
         self, record: Record, *segments: Segment | None, skip: Container[str] = (), only_empty: bool = False
     ) -> None:
-        """Apply every line of the record's mapping that names a field of the segments: empty keeps, ``""`` clears.
+        """Apply every line of the record's mapping that names a field of the segments: empty keeps, ``""``
+        clears.
 
-        The fields of a line count in the order in which it lists them; ``skip`` are elements that the caller sets. What
-        cannot be read is warned about (102, 103) and leaves the element as it was. With ``only_empty`` an element that
-        has a value keeps it, and a note tells which fields differ.
+        The fields of a line count in the order in which it lists them; ``skip`` are elements that the
+        caller sets. What cannot be read is warned about (102, 103) and leaves the element as it was. With
+        ``only_empty`` an element that has a value keeps it, and a note tells which fields differ.
         """
         present = [segment for segment in segments if segment is not None]
         top = self.top(record)
@@ -232,7 +250,7 @@ class Desk:
     def _compare(self, at: convert.At, line: Line, value: Value, used: list[Reading], to: str) -> None:
         present = convert.element(at, line)
         listed: Sequence[Any] = present or ()
-        same = all(item in listed for item in value) if isinstance(value, list) else value == present
+        same = all(item in listed for item in value) if many(line) else value == present
         if same:
             self._mapped(used, to)
             return
@@ -274,7 +292,7 @@ class Desk:
                 self._mapped(used, f"{mapping.type}.{line.element}")
         return made
 
-    # --- the end ---------------------------------------------------------------------------------------------------
+    # --- the end --------------------------------------------------------------------------------------------
 
     def finish(self, rules: dict[str, str], default: Record) -> None:
         """Keep what was not mapped with the record that it belongs to, and tell which records were changed.
@@ -290,6 +308,11 @@ class Desk:
                 self.workspace.touch(item.record)
 
 
+def many(line: Line) -> bool:
+    """Tell whether a line is an array."""
+    return isinstance(line, convert.Rows) and line.many
+
+
 def mapping_of(record: Record) -> Mapping:
     """Return the mapping of a record's type."""
     return REGISTRY[record.resource["resource_type"]]
@@ -302,7 +325,7 @@ def refer(record: Record) -> dict[str, str]:
 
 def snapshot(record: Record) -> Any:
     """Return what tells whether a record was changed: the resource, and what is kept of messages."""
-    kept = record.resource["v2_remainder"] or {}
+    kept: dict[str, dict[str, str]] = record.resource["v2_remainder"] or {}
     return resource.draw(mapping_of(record), record), {name: dict(fields) for name, fields in kept.items()}
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mappings import resource
 from mappings.element import Mapping, Refused
+from mappings.observation_lines import LINES
 from mappings.research import attributes
 from mappings.research.arterial_columns import ARTERIAL
 from mappings.research.codes import ALL, BY_PATH, CASE, SCT
@@ -20,7 +21,6 @@ from mappings.research.typed import check, detail_of, kind_of, project
 from mappings.research.udi import parts_of_carrier
 from mappings.research.values import KINDS as VALUES
 from mappings.research.values import held, hold
-from mappings.resources.observation_lines import LINES
 from storage.model.observation import STATUSES, Observation
 from storage.model.research import KINDS
 from storage.model.shared import Reference

@@ -16,11 +16,11 @@ from uuid import UUID
 from mappings import convert
 from mappings.convert import At, NewId
 from mappings.element import Refused
+from mappings.observation_lines import COMPONENT, LINES
 from mappings.remainder import same
 from mappings.research import attributes
 from mappings.research.codes import LOINC, column_of, column_system
 from mappings.research.values import KINDS, Ordinary, element_of, held, hold
-from mappings.resources.observation_lines import COMPONENT, LINES
 from storage.model.columns import BY_TABLE
 from storage.model.observation import ObservationComponent
 

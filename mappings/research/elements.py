@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from mappings import convert
 from mappings.convert import At
 from mappings.element import Refused, index_lines, sid
+from mappings.observation_lines import LINES
 from mappings.research.codes import CASE, INSTRUMENT, LOINC, OUTCOME, codings
 from mappings.research.components import fresh_ids
 from mappings.research.instruments import BY_LOINC, INSTRUMENTS
 from mappings.research.values import Ordinary, quantity, quantity_in
-from mappings.resources.observation_lines import LINES
 
 if TYPE_CHECKING:
     from mappings.element import Value

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mappings.convert import draw_lines
 from mappings.element import Refused
+from mappings.observation_lines import LINES
 from mappings.remainder import same
 from mappings.research.arterial import SHOWN, check_measure
 from mappings.research.arterial_columns import ARTERIAL
@@ -18,7 +19,6 @@ from mappings.research.elements import HEADERS, Shown
 from mappings.research.instruments import INSTRUMENTS
 from mappings.research.links import link, linked
 from mappings.research.values import held, hold
-from mappings.resources.observation_lines import LINES
 from storage.model.research import KINDS
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from mappings import research
 from mappings.element import Composite, Mapping
+from mappings.observation_lines import LINES
 from mappings.research.codes import ALL
-from mappings.resources.observation_lines import LINES
 from storage.model.observation import Observation
 
 if TYPE_CHECKING:

@@ -20,9 +20,9 @@ from mappings.datatypes import (
 )
 from mappings.element import V2, Mapping, ext, extension, extensions, linked, many, one, single
 from mappings.projections import patient_names
+from mappings.search import flag
 from mappings.v2fields import of_table
 from mappings.v2persons import birth_place, maiden_name, marital_status, telephone
-from mappings.search import flag
 from storage.model.patient import Patient, PatientCommunication, PatientContact, PatientLink
 
 HL7 = "http://hl7.org/fhir/StructureDefinition/"
@@ -71,7 +71,8 @@ PATIENT = Mapping(
             "telecom",
             CONTACT_POINT,
             (V2("PID-13", telephone("home")), V2("PID-14", telephone("work")), "PID-40"),
-            "telecom:token phone:token email:token"),
+            "telecom:token phone:token email:token",
+        ),
         one("gender", Patient.gender, GENDER, "PID-8", "gender:token"),
         one("birthDate", Patient.birth_date, DATE, "PID-7", "birthdate:date"),
         one("deceasedBoolean", Patient.deceased_boolean, BOOL, "PID-30"),
@@ -95,9 +96,14 @@ PATIENT = Mapping(
         ),
         many("link", LINK),
         extension(US_CORE + "us-core-birthsex", one("valueCode", Patient.birth_sex, TEXT)),
-        extensions(HL7 + "patient-genderIdentity", "genderIdentity", CODEABLE_CONCEPT, "valueCodeableConcept"),
         extensions(
-            US_CORE + "us-core-genderIdentity", "usCoreGenderIdentity", CODEABLE_CONCEPT, "valueCodeableConcept"
+            HL7 + "patient-genderIdentity", "genderIdentity", CODEABLE_CONCEPT, "valueCodeableConcept"
+        ),
+        extensions(
+            US_CORE + "us-core-genderIdentity",
+            "usCoreGenderIdentity",
+            CODEABLE_CONCEPT,
+            "valueCodeableConcept",
         ),
         extension(
             US_CORE + "us-core-race",
@@ -111,12 +117,17 @@ PATIENT = Mapping(
             extensions("detailed", "ethnicity.detailed", CODED, "valueCoding"),
             extension("text", one("valueString", Patient.ethnicity_text, TEXT)),
         ),
-        extension(HL7 + "patient-religion", single("valueCodeableConcept", CODEABLE_CONCEPT, V2("PID-17", of_table("0006")), at="religion")),
         extension(
-            HL7 + "patient-mothersMaidenName", one("valueString", Patient.mothers_maiden_name, TEXT, V2("PID-6", maiden_name))
+            HL7 + "patient-religion",
+            single("valueCodeableConcept", CODEABLE_CONCEPT, V2("PID-17", of_table("0006")), at="religion"),
         ),
         extension(
-            HL7 + "patient-birthPlace", single("valueAddress", ADDRESS, V2("PID-23", birth_place), at="birthPlace")
+            HL7 + "patient-mothersMaidenName",
+            one("valueString", Patient.mothers_maiden_name, TEXT, V2("PID-6", maiden_name)),
+        ),
+        extension(
+            HL7 + "patient-birthPlace",
+            single("valueAddress", ADDRESS, V2("PID-23", birth_place), at="birthPlace"),
         ),
         extensions(ext("patient-note"), "note", ANNOTATION, "valueAnnotation"),
     ),

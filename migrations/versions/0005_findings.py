@@ -172,6 +172,7 @@ def create_observation() -> None:
         text("sub_id"),
         flag("is_computed", required=True, default="false"),
         index("patient_id", "status"),
+        index("effective_lo", "effective_hi"),
         index("patient_id", "effective_lo"),
         index("encounter_id"),
         index("value_code", "value_value"),

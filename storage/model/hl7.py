@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from storage.model.columns import Boolean, Bytes, Code, Date, Instant, Integer, Json, Key, Link, Table, Text, index
+from storage.model.columns import (
+    Boolean,
+    Bytes,
+    Code,
+    Date,
+    Instant,
+    Integer,
+    Json,
+    Key,
+    Link,
+    Table,
+    Text,
+    index,
+)
 
 
 class Hl7Peer(Table, name="hl7_peer", constraints=(sa.UniqueConstraint("sending_app", "sending_facility"),)):

@@ -52,6 +52,7 @@ class Observation(
     name="observation",
     indexes=(
         index("patient_id", "effective_lo"),
+        index("effective_lo", "effective_hi"),
         index("patient_id", "status"),
         index("encounter_id"),
         index("value_time_lo", "value_time_hi"),

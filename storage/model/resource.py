@@ -57,7 +57,9 @@ class ResourceVersion(
     constraints=(sa.PrimaryKeyConstraint("resource_id", "version"),),
     indexes=(index("at"),),
 ):
-    """A snapshot of each committed version; ``content`` is the whole resource as rendered, NULL for a deletion."""
+    """A snapshot of each committed version; ``content`` is the whole resource as rendered, NULL for a
+    deletion.
+    """
 
     resource_id = Key("resource.id", required=True, ondelete="CASCADE")
     version = Integer(required=True)
@@ -92,7 +94,9 @@ class Child(Table):
 
 
 class Shared(Child):
-    """A child row that may hang on any element: ``child_id`` is the row within the resource that it belongs to."""
+    """A child row that may hang on any element: ``child_id`` is the row within the resource that it belongs
+    to.
+    """
 
     parent_column = "child_id"
     child_id = Key()

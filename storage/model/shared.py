@@ -1,4 +1,5 @@
-"""The datatypes that hang on resources of any type: identifiers, names, addresses, codes, references, notes."""
+"""The datatypes that hang on resources of any type: identifiers, names, addresses, codes, references, notes.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +60,8 @@ class ContactPoint(
     name="contact_point",
     indexes=(index("system", "value_norm", "owner_id", name="ix_telecom"), index("owner_id")),
 ):
-    """ContactPoint; ``value_norm`` is the digits of a telephone number, the lower case of an e-mail address."""
+    """ContactPoint; ``value_norm`` is the digits of a telephone number, the lower case of an e-mail address.
+    """
 
     element_column = "element"
     element = Text(40, required=True)

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 import pytest
+from psycopg import sql
 
 from gateway.records import Caller, Records
 from gateway.unit import Unit
@@ -34,11 +35,30 @@ class Applied:
 
     def actions(self, resource_type: str) -> list[str]:
         """What was done to the records of a type."""
-        return [item.action for item in self.written if item.record.resource["resource_type"] == resource_type]
+        return [
+            item.action for item in self.written if item.record.resource["resource_type"] == resource_type
+        ]
 
     def codes(self) -> list[str]:
         """The conditions that were warned about, notes for people left out."""
         return sorted({warned.code for warned in self.coverage.warned if warned.code != "0"})
+
+
+class Rehearsed(Exception):
+    """Ends a transaction that shall not be committed."""
+
+    def __init__(self, applied: Applied) -> None:
+        super().__init__()
+        self.applied = applied
+
+
+def apply(unit: Unit, raw: bytes) -> Applied:
+    """Apply a message in a unit of work, as the listener does."""
+    message = er7.read(raw)
+    desk = Desk(unit, V2Context(unit.site.zone, unit.site.systems, message.version), message)
+    HANDLERS[message.message_code, message.trigger_event](desk)
+    unit.flush()
+    return Applied(desk.written, desk.coverage)
 
 
 @dataclass
@@ -54,15 +74,19 @@ class Gateway:
     def send(self, raw: str | bytes) -> Applied:
         """Apply a message, given as text with one segment to a line, or as bytes. Raises MessageRefused."""
         made = raw if isinstance(raw, bytes) else strip(raw).encode()
-        message = er7.read(made)
+        return self.records.unit(Caller("hl7v2"), lambda unit: apply(unit, made))
 
-        def work(unit: Unit) -> Applied:
-            desk = Desk(unit, V2Context(unit.site.zone, unit.site.systems, message.version), message)
-            HANDLERS[message.message_code, message.trigger_event](desk)
-            unit.flush()
-            return Applied(desk.written, desk.coverage)
+    def rehearse(self, raw: bytes) -> Applied:
+        """Apply a message and take it back: what came of it is returned, nothing stays."""
 
-        return self.records.unit(Caller("hl7v2"), work)
+        def work(unit: Unit) -> None:
+            raise Rehearsed(apply(unit, raw))
+
+        try:
+            self.records.unit(Caller("hl7v2"), work)
+        except Rehearsed as rehearsed:
+            return rehearsed.applied
+        raise AssertionError("nothing was rehearsed")
 
     def all(self, resource_type: str) -> list[dict[str, Any]]:
         """The current versions of a type, oldest first."""
@@ -84,7 +108,8 @@ class Gateway:
     def row(self, table: str, key: str | UUID) -> dict[str, Any]:
         """A row by its id."""
         with self.store.connection() as connection:
-            cursor = connection.execute(f'SELECT * FROM "{table}" WHERE id = %s', [key])
+            statement = sql.SQL("SELECT * FROM {} WHERE id = %s").format(sql.Identifier(table))
+            cursor = connection.execute(statement, [key])
             found = cursor.fetchone()
             assert found is not None
             assert cursor.description is not None
@@ -94,7 +119,8 @@ class Gateway:
         """The steps that an order took: from, to, implied."""
         with self.store.connection() as connection:
             return connection.execute(
-                "SELECT from_status, to_status, implied FROM order_status_event WHERE order_id = %s ORDER BY at, id",
+                "SELECT from_status, to_status, implied FROM order_status_event WHERE order_id = %s"
+                " ORDER BY ctid",
                 [order["id"]],
             ).fetchall()
 

@@ -81,7 +81,7 @@ def test_each_order_and_result_of_the_corpus_is_applied_and_renders_as_valid_fhi
             seen += 1
             name = f"{path.name}#{place_in_file}"
             try:
-                applied = gateway.send(raw)
+                applied = gateway.rehearse(raw)
             except MessageRefused as refused:
                 if REFUSED.get(path.name) != refused.warning.code:
                     faults[name] = refused.warning

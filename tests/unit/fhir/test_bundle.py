@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from gateway.fhir.bundle import Link, history, searchset
+from gateway.fhir.bundle import VERSION_AUTHOR, Link, history, searchset
 from storage.versions import Stored
 
 BASE = "http://here/fhir"
@@ -59,10 +59,23 @@ def test_each_version_tells_what_was_asked_and_answered(
     version: Stored, method: str, url: str, status: str
 ) -> None:
     (entry,) = msgspec.json.decode(history(BASE, [version], [], 1))["entry"]
-    assert entry["request"] == {"method": method, "url": url}
+    assert (entry["request"]["method"], entry["request"]["url"]) == (method, url)
     assert entry["response"] == {
         "status": status,
         "etag": f'W/"{version.version}"',
         "lastModified": "2026-05-04T03:02:01.000500Z",
     }
     assert ("resource" in entry) == (version.content is not None)
+
+
+def test_a_version_tells_who_made_it_through_which_door_and_by_which_message() -> None:
+    message = UUID(int=9)
+    version = stored()._replace(origin="hl7v2", actor="jo", message_id=message)
+    (entry,) = msgspec.json.decode(history(BASE, [version], [], 1))["entry"]
+    (author,) = entry["request"]["extension"]
+    assert author["url"] == VERSION_AUTHOR
+    assert author["extension"] == [
+        {"url": "door", "valueCode": "hl7v2"},
+        {"url": "user", "valueString": "jo"},
+        {"url": "message", "valueUri": f"urn:uuid:{message}"},
+    ]

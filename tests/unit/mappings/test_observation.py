@@ -205,12 +205,13 @@ def test_obx_11_is_the_status(codes: str, status: str | None) -> None:
 
 
 def test_every_search_parameter_of_r4_is_there() -> None:
-    wanted = """based-on category code code-value-concept code-value-date code-value-quantity code-value-string
-        combo-code combo-code-value-concept combo-code-value-quantity combo-data-absent-reason combo-
-        value-concept combo-value-quantity component-code component-code-value-concept component-code-
-        value-quantity component-data-absent-reason component-value-concept component-value-quantity
-        data-absent-reason date derived-from device encounter focus has-member identifier method part-of
-        patient performer specimen status subject value-concept value-date value-quantity value-string"""
+    wanted = """based-on category code code-value-concept code-value-date code-value-quantity
+        code-value-string combo-code combo-code-value-concept combo-code-value-quantity
+        combo-data-absent-reason combo-value-concept combo-value-quantity component-code
+        component-code-value-concept component-code-value-quantity component-data-absent-reason
+        component-value-concept component-value-quantity data-absent-reason date derived-from
+        device encounter focus has-member identifier method part-of patient performer specimen
+        status subject value-concept value-date value-quantity value-string"""
     found = {*parameters(OBSERVATION), *(composite.name for composite in OBSERVATION.composites)}
     assert set(wanted.split()) <= found
 

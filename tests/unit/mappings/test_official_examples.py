@@ -19,6 +19,7 @@ BY_DESIGN = {
     "Location": {"hoursOfOperation", "availabilityExceptions"},
     "Specimen": {"processing", "collection duration", "collection fastingStatusDuration"},
     "Condition": {"onsetRange", "abatementRange"},
+    "Observation": {"effectiveTiming", "valueRatio", "valueSampledData"},
 }
 """What has no column on purpose; else only contained resources, extensions and siblings may be left over."""
 

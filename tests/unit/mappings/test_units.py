@@ -1,4 +1,4 @@
-"""Units of measure. https://ucum.org/ucum"""
+"""Units of measure. https://hl7.org/fhir/R4/datatypes.html#Quantity"""
 
 from __future__ import annotations
 
