@@ -1,6 +1,7 @@
 """Runs the README's tour against a gateway, and writes the outputs into it: `python -m tests.tour README.md`.
 
-The gateway must be a fresh one on the ports that the tour names (or those of SUTURE_HTTP_PORT, SUTURE_MLLP_PORT).
+The gateway must be a fresh one, on the ports that the tour names or those of SUTURE_HTTP_PORT and
+SUTURE_MLLP_PORT.
 """
 
 from __future__ import annotations

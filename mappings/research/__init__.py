@@ -12,8 +12,6 @@ from mappings.research.gates import (
     check_encounter,
     claim,
     default_date,
-    is_member_of,
-    live_dependents,
     member_references,
     owner_column,
 )
@@ -30,9 +28,7 @@ __all__ = [
     "default_date",
     "details",
     "find_kind",
-    "is_member_of",
     "kind_of",
-    "live_dependents",
     "member_references",
     "new_case",
     "owner_column",

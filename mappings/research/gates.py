@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from mappings.element import Refused
 from mappings.research.codes import ALL
-from mappings.research.elements import items
 from mappings.research.typed import detail_of, kind_of, project
 from mappings.research.values import hold
 from storage.model.observation import Observation
@@ -17,8 +16,6 @@ from storage.model.research import KINDS, MEMBERS
 from storage.model.shared import Reference
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from storage.model.columns import Row
     from storage.record import Record
 
@@ -90,16 +87,6 @@ def claim(owner: Record, member: Record) -> bool:
     changed = detail[column] != wanted
     detail[column] = wanted
     return changed
-
-
-def is_member_of(record: Record, fhir_id: str) -> bool:
-    """Tell whether a case names an Observation as its member."""
-    return any(item.get("reference") == f"Observation/{fhir_id}" for item in items(record, "hasMember"))
-
-
-def live_dependents(detail: Row, owner: UUID) -> bool:
-    """Tell whether a member's row points to a case or follow-up, which then cannot be deleted."""
-    return owner in (detail.get("case_id"), detail.get("followup_id"))
 
 
 KEPT = (

@@ -265,6 +265,14 @@ def test_a_wrong_code_is_refused_and_named(change: dict[str, Any], expression: s
     assert refused.value.expression == expression
 
 
+def test_a_status_told_by_extensions_alone_is_refused() -> None:
+    untold = {"extension": [{"url": "urn:why", "valueCode": "unknown"}]}
+    value = {key: part for key, part in FULL.items() if key != "status"} | {"_status": untold}
+    with pytest.raises(Refused) as refused:
+        read(ENCOUNTER, value)
+    assert (refused.value.kind, refused.value.expression) == ("required", "Encounter.status")
+
+
 def test_what_hung_on_an_element_goes_when_it_is_replaced() -> None:
     unknown = [{"url": "urn:x", "valueInteger": 1}]
     value = FULL | {"period": {"start": "2026-02-01", "extension": unknown}, "extension": [DETAILS, *unknown]}

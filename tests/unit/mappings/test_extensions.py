@@ -62,7 +62,12 @@ def test_an_array_of_extensions_is_rows_only_where_each_is_claimed_whole() -> No
 
 
 def test_extensions_of_a_part_come_back() -> None:
-    value = {"resourceType": "Encounter", "id": "e", "hospitalization": {"extension": [UNKNOWN]}}
+    value = {
+        "resourceType": "Encounter",
+        "id": "e",
+        "status": "planned",
+        "hospitalization": {"extension": [UNKNOWN]},
+    }
     assert text(draw(ENCOUNTER, read(ENCOUNTER, value))) == text(value)
 
 
@@ -77,7 +82,12 @@ def test_a_value_that_is_replaced_leaves_its_extension_and_drops_what_hung_on_th
 
 
 def test_rows_added_to_an_array_that_is_kept_whole_stand_behind_it() -> None:
-    value = {"resourceType": "Encounter", "id": "e", "statusHistory": [{"period": {"start": "2026"}}]}
+    value = {
+        "resourceType": "Encounter",
+        "id": "e",
+        "status": "planned",
+        "statusHistory": [{"period": {"start": "2026"}}],
+    }
     record = read(ENCOUNTER, value)
     line = ENCOUNTER.by_element["statusHistory"]
     at = convert.top(record, ENCOUNTER, numbered())
@@ -87,7 +97,7 @@ def test_rows_added_to_an_array_that_is_kept_whole_stand_behind_it() -> None:
 
 def test_the_extension_of_a_visit_with_nothing_known_in_it_makes_no_rows() -> None:
     details = {"url": ext("visit-details"), "extension": [UNKNOWN]}
-    value = {"resourceType": "Encounter", "id": "e", "extension": [details]}
+    value = {"resourceType": "Encounter", "id": "e", "status": "planned", "extension": [details]}
     record = read(ENCOUNTER, value)
     assert record.rows(EncounterBillingCode) == []
     assert text(draw(ENCOUNTER, record)) == text(value)

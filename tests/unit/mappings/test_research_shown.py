@@ -221,11 +221,9 @@ def test_a_member_belongs_to_the_case_that_names_it() -> None:
     research.add_member(owner, "m1")
     research.add_member(owner, "m1")
     assert [row["target_fhir_id"] for row in research.member_references(owner)] == ["m1"]
-    assert research.is_member_of(owner, "m1")
     assert research.claim(owner, member)
     assert not research.claim(owner, member)
     assert detail(member)["case_id"] == owner.resource["id"]
-    assert research.live_dependents(detail(member), owner.resource["id"])
     assert research.claim(member, score)
     assert detail(score)["followup_id"] == member.resource["id"]
     assert not research.claim(score, member)
