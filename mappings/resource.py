@@ -81,7 +81,8 @@ def _read_element(mapping: Mapping, main: At, common: At, key: str, item: Value)
         put_extensions(main, mapping, item)
     elif key == "meta":
         kept = {name: part for name, part in item.items() if name not in SERVER_META}
-        put(common, COMMON.by_element[key], key, kept)
+        if kept:
+            put(common, COMMON.by_element[key], key, kept)
     elif key in COMMON.by_element:
         put(common, COMMON.by_element[key], key, item)
     elif key not in ("resourceType", "id"):

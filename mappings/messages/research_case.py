@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from storage.model.research import CaseKind
     from storage.record import Record
 
+CODING_SYSTEM = "99SGRC"
 _OF_PARTIAL = {"partial": "preliminary"}
 """DiagnosticReport.status -> Observation.status, where that has not the same code."""
 
@@ -35,7 +36,11 @@ def kind_of(desk: Desk, part: OrderPart) -> CaseKind | None:
     """Return the kind of case that a group is of, None for an ordinary result."""
     if part.obr is None or part.obr.field(4).is_null:
         return None
-    return kind_of_order(part.obr.field(4).first, desk.context)
+    first = part.obr.field(4).first
+    kind = kind_of_order(first, desk.context)
+    if kind is None and first.component(3).strip().upper() == CODING_SYSTEM:
+        desk.coverage.warn("103", part.obr, 4, text="OBR-4 names no kind of case; kept as an ordinary result")
+    return kind
 
 
 def research_case(

@@ -58,8 +58,10 @@ def test_no_update_is_lost_where_each_writer_tries_until_it_wins(fhir: Fhir) -> 
             read = fhir.get("Patient/p")
             value = read.json()
             value.setdefault("name", []).append({"family": f"F{number}"})
-            if fhir.put("Patient/p", value, if_match=read.headers["etag"]).status_code == 200:
+            answer = fhir.put("Patient/p", value, if_match=read.headers["etag"])
+            if answer.status_code == 200:
                 return
+            outcome(answer, 412)
 
     at_once(add, 8)
     last = fhir.get("Patient/p").json()

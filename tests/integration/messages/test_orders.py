@@ -76,7 +76,10 @@ def test_an_order_becomes_a_service_request_with_all_that_hangs_on_it(gateway: A
 
 def test_the_same_order_again_writes_nothing(gateway: Any) -> None:
     gateway.send(FULL)
-    before = {kind: gateway.all(kind) for kind in ("ServiceRequest", "Encounter", "Condition", "Observation", "Patient")}
+    before = {
+        kind: gateway.all(kind)
+        for kind in ("ServiceRequest", "Encounter", "Condition", "Observation", "Patient")
+    }
     applied = gateway.send(FULL)
     assert {item.action for item in applied.written} == {"matched"}
     assert {kind: gateway.all(kind) for kind in before} == before

@@ -274,7 +274,9 @@ def test_interpreter_and_performer_are_practitioners_and_report_the_order(gatewa
 
 
 def test_two_patients_in_one_message_keep_their_results_apart(gateway: Any) -> None:
-    second = "\n".join(result(SODIUM, pid="PID|2||4712^^^WEST^MR||Reyes^Bo", placer="P200^HIS").splitlines()[1:])
+    second = "\n".join(
+        result(SODIUM, pid="PID|2||4712^^^WEST^MR||Reyes^Bo", placer="P200^HIS").splitlines()[1:]
+    )
     gateway.send(result(SODIUM) + "\n" + second.replace("L900", "L901"))
     subjects = {item["subject"]["reference"] for item in gateway.all("DiagnosticReport")}
     assert len(subjects) == 2
@@ -291,7 +293,7 @@ CASE = f"""
     {HEADER}
     {PATIENT}
     PV1|1|I|||||||||||||||||V9^^^WEST
-    OBR|1||R77^REG|hiparthroplasty^Hip arthroplasty^99SGRC|||20260210|||||||||||||||||||F
+    OBR|1||R77^REG|hip-arthroplasty^Hip arthroplasty^99SGRC|||20260210|||||||||||||||||||F
     OBX|1|CE|side^Side^99SGRC||left||||||F
     OBX|2|NM|blood_loss_ml^Blood loss^99SGRC||350|mL^^UCUM|||||F
     """
