@@ -1,16 +1,16 @@
-"""The only interpreter of mappings: FHIR to rows, rows to FHIR, one element at a time or whole.
+"""The interpreter of mappings: FHIR to rows, whole or one element at a time; HL7v2 to rows. `draw` renders.
 
 https://hl7.org/fhir/R4/json.html
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from mappings.draw import draw_line
 from mappings.element import (
     Choice,
     Extension,
@@ -21,28 +21,30 @@ from mappings.element import (
     Refused,
     Rows,
     Unclaimed,
-    V2,
-    V2Context,
     Value,
     Woven,
 )
-from mappings.remainder import forget, keep, keep_difference, mentions, restore, same
+from mappings.remainder import forget, keep, keep_difference, mentions, same
 from storage.model.columns import Code, Group, Integer, Row
 from storage.record import FoundTarget, Record
 
 if TYPE_CHECKING:
-    from mappings.er7 import Repetition
+    pass
 
 NewId = Callable[[], UUID]
 
 INDEXED_BYTES = 500
-"""A text longer than this cannot stand in an index; it is kept whole in the remainder, where it is not searched."""
+"""A text longer than this cannot stand in an index; it is kept whole in the remainder, where it is not
+searched.
+"""
 
 
 @dataclass(slots=True)
 class At:
-    """A place in a record: the row being filled or rendered, the row that keeps its remainder, the row that its child
-    rows hang on, the path so far (of the resource, within the row, and as an expression for people)."""
+    """A place in a record: the row being filled or rendered, the row that keeps its remainder, the row that
+    its child rows hang on, the path so far (of the resource, within the row, and as an expression for
+    people).
+    """
 
     record: Record
     row: Row
@@ -54,12 +56,8 @@ class At:
     new_id: NewId
 
 
-class Holder:
-    """Anything with lines: a mapping, a part, a choice branch, an extension."""
-
-    lines: tuple[Line, ...]
-    by_element: dict[str, Line]
-    extensions: dict[str, Extension]
+Holder = Mapping | Part | Extension
+"""What claims elements by their names."""
 
 
 def top(record: Record, mapping: Mapping, new_id: NewId) -> At:
@@ -67,12 +65,12 @@ def top(record: Record, mapping: Mapping, new_id: NewId) -> At:
     return At(record, record.main, record.resource, None, "", "", mapping.type, new_id)
 
 
-# --- FHIR to rows ------------------------------------------------------------------------------------------------
+# --- FHIR to rows ----------------------------------------------------------------------------------------
 
 
-def put_object(at: At, holder: Any, value: dict[str, Value]) -> None:
+def put_object(at: At, holder: Holder, value: dict[str, Value]) -> None:
     """Read every element of an object into rows; elements without a line go to the remainder."""
-    by_element: dict[str, Line] = holder.by_element
+    by_element = holder.by_element
     for key, item in value.items():
         line = by_element.get(key)
         if line is not None:
@@ -139,15 +137,14 @@ def _put_woven(at: At, line: Woven, key: str, value: Value) -> None:
 
 def _put_part(at: At, line: Part, key: str, value: Value) -> None:
     if type(value) is dict and value:
-        put_object(_within(at, key), line, value)  # pyright: ignore[reportUnknownArgumentType]
+        put_object(inside_part(at, key), line, value)  # pyright: ignore[reportUnknownArgumentType]
     else:
         keep(at.keep, "x", at.pointer + key, value)
 
 
-def _within(at: At, key: str) -> At:
-    return replace(
-        at, prefix=f"{at.prefix}{key}.", pointer=f"{at.pointer}{key} ", where=f"{at.where}.{key}"
-    )
+def inside_part(at: At, key: str) -> At:
+    """Return the place within a part."""
+    return replace(at, prefix=f"{at.prefix}{key}.", pointer=f"{at.pointer}{key} ", where=f"{at.where}.{key}")
 
 
 def _put_rows(at: At, line: Rows, key: str, value: Value) -> None:
@@ -193,13 +190,22 @@ def append(at: At, line: Rows, item: Value, where: str) -> Row:
         row[table.parent_column] = at.child
     if table.element_column:
         row[table.element_column] = name
-    row["item_no"] = len(at.record.rows(table, at.child if table.parent_column else None, name if table.element_column else ""))
+    row["item_no"] = len(
+        at.record.rows(table, at.child if table.parent_column else None, name if table.element_column else "")
+    )
     at.record.add(table, row)
     if mapping.scalar:
         row[mapping.scalar] = item
         return row
     inner = At(
-        at.record, row, row, row["id"], f"{name}.", "", f"{where}[{row['item_no']}]" if line.many else where, at.new_id
+        at.record,
+        row,
+        row,
+        row["id"],
+        f"{name}.",
+        "",
+        f"{where}[{row['item_no']}]" if line.many else where,
+        at.new_id,
     )
     if mapping.whole:
         append(inner, mapping.whole, item, where)
@@ -220,9 +226,11 @@ def _put_choice(at: At, line: Choice, key: str, value: Value) -> None:
         put(at, branch, key, value)
 
 
-def put_extensions(at: At, holder: Any, value: Value) -> None:
-    """Read an array of extensions: those with a line into rows, the others to the remainder, their order kept."""
-    extensions: dict[str, Extension] = holder.extensions
+def put_extensions(at: At, holder: Holder, value: Value) -> None:
+    """Read an array of extensions: those with a line into rows, the others to the remainder, their order
+    kept.
+    """
+    extensions = holder.extensions
     places: dict[str, list[int]] = {}
     for place, item in enumerate(value):
         places.setdefault(item.get("url"), []).append(place)
@@ -256,7 +264,9 @@ def _put_extension(at: At, line: Extension, items: list[dict[str, Any]]) -> int:
 
 
 def _partly_kept(at: At) -> bool:
-    """Tell whether the remainder holds parts of claimed extensions, which may have to be made when rendering."""
+    """Tell whether the remainder holds parts of claimed extensions, which may have to be made when
+    rendering.
+    """
     remainder: Any = at.keep["remainder"]
     start = f"{at.pointer}extension:"
     return bool(remainder) and any(pointer.startswith(start) for pointer in remainder.get("x", ()))
@@ -280,121 +290,58 @@ _PUT: dict[type[Line], Callable[[At, Any, str, Value], None]] = {
 }
 
 
-# --- rows to FHIR ------------------------------------------------------------------------------------------------
+# --- one element at a time -------------------------------------------------------------------------------
+
+Around = tuple[Part | Extension | Choice, ...]
+"""The elements that a nested one stands in."""
 
 
-def draw_row(record: Record, mapping: Mapping, row: Row, name: str) -> Value:
-    """Render one row of another table: an object, or a plain value."""
-    if mapping.scalar:
-        return row[mapping.scalar]
-    if mapping.whole:
-        found = record.rows(mapping.whole.mapping.table, row["id"], name)
-        return draw_row(record, mapping.whole.mapping, found[0], name) if found else None
-    target: dict[str, Any] = {}
-    draw_lines(record, row, row["id"], f"{name}.", mapping.lines, target)
-    if row["remainder"]:
-        restore(row, target)
-    return target
-
-
-def draw_lines(
-    record: Record, row: Row, child: UUID | None, prefix: str, lines: tuple[Line, ...], target: dict[str, Any]
-) -> None:
-    """Render lines of a row into an object."""
-    for line in lines:
-        _DRAW[type(line)](record, row, child, prefix, line, target)
-
-
-def _draw_one(record: Record, row: Row, child: UUID | None, prefix: str, line: One, target: dict[str, Any]) -> None:
-    group = line.group
-    held = row if group.detail is None else record.details.get(group.detail)
-    value = None if held is None else line.codec.to_fhir(tuple(held[name] for name in group.names))
-    if value is not None:
-        target[line.element] = value
-
-
-def _draw_part(record: Record, row: Row, child: UUID | None, prefix: str, line: Part, target: dict[str, Any]) -> None:
-    inner: dict[str, Any] = {}
-    draw_lines(record, row, child, f"{prefix}{line.element}.", line.lines, inner)
-    if inner:
-        target[line.element] = inner
-
-
-def _drawn(record: Record, child: UUID | None, prefix: str, line: Rows) -> list[Value]:
-    name = prefix[:-1] if line.at == "" else line.at or prefix + line.element
-    table = line.mapping.table
-    parent = child if table.parent_column else None
-    found = record.rows(table, parent, name if table.element_column else "")
-    return [draw_row(record, line.mapping, row, name) for row in found]
-
-
-def _draw_rows(record: Record, row: Row, child: UUID | None, prefix: str, line: Rows, target: dict[str, Any]) -> None:
-    found = _drawn(record, child, prefix, line)
-    if found:
-        target[line.element] = found if line.many else found[0]
-
-
-def _draw_choice(
-    record: Record, row: Row, child: UUID | None, prefix: str, line: Choice, target: dict[str, Any]
-) -> None:
-    branch = line.branches.get(row[line.kind.names[0]])
-    if branch is not None:
-        _DRAW[type(branch)](record, row, child, prefix, branch, target)
-
-
-def _draw_extension(
-    record: Record, row: Row, child: UUID | None, prefix: str, line: Extension, target: dict[str, Any]
-) -> None:
-    if line.rows is not None:
-        values = _drawn(record, child, prefix, line.rows)
-        made = [{"url": line.url} | ({line.value: value} if line.value else value) for value in values]
-    else:
-        inner: dict[str, Any] = {}
-        draw_lines(record, row, child, prefix, line.lines, inner)
-        made = [{"url": line.url} | inner] if inner else []
-    if made:
-        target.setdefault("extension", []).extend(made)
-
-
-_DRAW: dict[type[Line], Callable[..., None]] = {
-    One: _draw_one,
-    Woven: _draw_one,
-    Part: _draw_part,
-    Rows: _draw_rows,
-    Choice: _draw_choice,
-    Extension: _draw_extension,
-}
-
-
-# --- one element at a time ---------------------------------------------------------------------------------------
+def descend(at: At, around: Around) -> At:
+    """Return the place within nested elements."""
+    for line in around:
+        if isinstance(line, Part):
+            at = inside_part(at, line.element)
+        elif isinstance(line, Extension):
+            at = replace(at, pointer=f"{at.pointer}extension:{line.url} ")
+    return at
 
 
 def clear(at: At, line: Line) -> None:
     """Remove an element: its columns, its rows, and what the remainder holds of it."""
-    if isinstance(line, Woven):
-        names = line.group.names
-        at.row.update(zip(names, line.codec.weave(None, tuple(at.row[name] for name in names)), strict=True))
-        forget(at.keep, at.pointer + line.element)
-    elif isinstance(line, One):
-        row = at.row if line.group.detail is None else at.record.details.get(line.group.detail)
-        if row is not None:
-            row.update(dict.fromkeys(line.group.names))
-        forget(at.keep, at.pointer + line.element)
-    elif isinstance(line, Part):
-        for inner in line.lines:
-            clear(_within(at, line.element), inner)
-        forget(at.keep, at.pointer + line.element)
-    elif isinstance(line, Rows):
-        _clear_rows(at, line)
-    elif isinstance(line, Choice):
-        at.row[line.kind.names[0]] = None
-        for inner in line.lines:
-            clear(at, inner)
-        for key in line.keys:
-            forget(at.keep, at.pointer + key)
-    elif isinstance(line, Extension):
-        for inner in line.lines if line.rows is None else (line.rows,):
-            clear(replace(at, pointer=f"{at.pointer}extension:{line.url} "), inner)
+    _CLEAR[type(line)](at, line)
+
+
+def _clear_one(at: At, line: One) -> None:
+    row = at.row if line.group.detail is None else at.record.details.get(line.group.detail)
+    if row is not None:
+        row.update(dict.fromkeys(line.group.names))
+    forget(at.keep, at.pointer + line.element)
+
+
+def _clear_woven(at: At, line: Woven) -> None:
+    names = line.group.names
+    at.row.update(zip(names, line.codec.weave(None, tuple(at.row[name] for name in names)), strict=True))
+    forget(at.keep, at.pointer + line.element)
+
+
+def _clear_part(at: At, line: Part) -> None:
+    for inner in line.lines:
+        clear(inside_part(at, line.element), inner)
+    forget(at.keep, at.pointer + line.element)
+
+
+def _clear_choice(at: At, line: Choice) -> None:
+    at.row[line.kind.names[0]] = None
+    for inner in line.lines:
+        clear(at, inner)
+    for key in line.keys:
+        forget(at.keep, at.pointer + key)
+
+
+def _clear_extension(at: At, line: Extension) -> None:
+    within_it = replace(at, pointer=f"{at.pointer}extension:{line.url} ")
+    for inner in line.lines if line.rows is None else (line.rows,):
+        clear(within_it, inner)
 
 
 def _clear_rows(at: At, line: Rows) -> None:
@@ -408,6 +355,16 @@ def _clear_rows(at: At, line: Rows) -> None:
         ]
 
 
+_CLEAR: dict[type[Line], Callable[[At, Any], None]] = {
+    One: _clear_one,
+    Woven: _clear_woven,
+    Part: _clear_part,
+    Rows: _clear_rows,
+    Choice: _clear_choice,
+    Extension: _clear_extension,
+}
+
+
 def replace_element(at: At, line: Line, key: str, value: Value) -> None:
     """Set one element to a value, whatever stood there; None clears it."""
     clear(at, line)
@@ -418,14 +375,16 @@ def replace_element(at: At, line: Line, key: str, value: Value) -> None:
 def element(at: At, line: Line) -> Value:
     """Render one element: its value, None where there is none (of a choice, ``{key: value}``)."""
     target: dict[str, Any] = {}
-    _DRAW[type(line)](at.record, at.row, at.child, at.prefix, line, target)
+    draw_line(at.record, at.row, at.child, at.prefix, line, target)
     return (target or None) if isinstance(line, Choice) else target.get(line.element)
 
 
 def carry(mapping: Mapping, old: Record, new: Record, new_id: NewId) -> None:
-    """Bring over what the server owns from a record to the one that replaces it, where the latter leaves it out.
+    """Bring over what the server owns from a record to the one that replaces it, where the latter leaves it
+    out.
 
-    Kept extensions, identifiers and columns; raises Refused for an identifier of the server that was altered.
+    Kept extensions, identifiers and columns; raises Refused for an identifier of the server that was
+    altered.
     """
     before, after = top(old, mapping, new_id), top(new, mapping, new_id)
     for line in mapping.extensions.values():
@@ -465,76 +424,3 @@ def _carry_identifiers(mapping: Mapping, before: At, after: At) -> None:
         elif present[system] != item.get("value"):
             where = f"{mapping.type}.identifier.where(system='{system}').value"
             raise Refused("business-rule", where, present[system], str(item.get("value")))
-
-
-# --- HL7v2 to rows -----------------------------------------------------------------------------------------------
-
-Around = tuple[Part | Extension | Choice, ...]
-
-
-@cache
-def v2_lines(mapping: Mapping, segments: tuple[str, ...]) -> tuple[tuple[Line, tuple[V2, ...], Around], ...]:
-    """Return the lines of a mapping that segments fill: the line, its fields as it lists them, the elements around it."""
-    return tuple(_v2_lines(mapping.lines, segments, ()))
-
-
-def _v2_lines(
-    lines: tuple[Line, ...], segments: tuple[str, ...], around: Around
-) -> Iterator[tuple[Line, tuple[V2, ...], Around]]:
-    for line in lines:
-        found = tuple(field for field in line.v2 if field.place[0] in segments)
-        if found:
-            yield line, found, around
-        if isinstance(line, (Part, Choice)) or (isinstance(line, Extension) and line.rows is None):
-            yield from _v2_lines(line.lines, segments, (*around, line))
-        elif isinstance(line, Extension) and line.rows is not None:
-            yield from _v2_lines((line.rows,), segments, (*around, line))
-
-
-def descend(at: At, around: Around) -> At:
-    """Return the place within nested elements."""
-    for line in around:
-        if isinstance(line, Part):
-            at = _within(at, line.element)
-        elif isinstance(line, Extension):
-            at = replace(at, pointer=f"{at.pointer}extension:{line.url} ")
-    return at
-
-
-def v2_value(line: Line, field: V2, repetition: Repetition, context: V2Context) -> Value:
-    """Return the FHIR value of one repetition of a field of a line; raises ValueError where it is malformed.
-
-    Of a choice the value is ``{key: value}``.
-    """
-    read = field.read
-    if read is None and isinstance(line, One):
-        read = line.codec.from_v2
-    if read is None and isinstance(line, Rows):
-        read = line.mapping.v2
-    if read is None:
-        raise TypeError(f"nothing reads {field.field} for {line.element}")
-    return read(repetition, context)
-
-
-def whole(line: Line, around: Around) -> Line:
-    """Return the line that is there or not as a whole: the choice that a branch belongs to, else the line itself."""
-    return around[-1] if around and isinstance(around[-1], Choice) else line
-
-
-def set_from_v2(at: At, line: Line, around: Around, value: Value) -> None:
-    """Set an element from what its fields say, whatever stood there: a list for an array.
-
-    ``at`` is the place that ``descend`` gave. Raises Refused.
-    """
-    owner = whole(line, around)
-    clear(at, owner)
-    if isinstance(line, Choice):
-        for key, item in value.items():
-            put(at, line, key, item)
-    elif isinstance(line, Rows) and line.many:
-        for item in value:
-            append(at, line, item, f"{at.where}.{line.element}")
-    elif isinstance(line, Rows) and not isinstance(owner, Choice):
-        append(at, line, value, f"{at.where}.{line.element}")
-    else:
-        put(at, owner, line.element, value)

@@ -11,6 +11,7 @@ from typing import Any
 from mappings import convert, times
 from mappings.common import COMMON
 from mappings.convert import At, NewId, put, put_extensions
+from mappings.draw import draw_lines
 from mappings.element import Mapping, One, Refused, Value
 from mappings.remainder import keep, restore
 from storage.lexical import ENCODER
@@ -67,7 +68,7 @@ def _see_what_is_required(mapping: Mapping, record: Record) -> None:
 
 @cache
 def _required(mapping: Mapping) -> tuple[tuple[str, str], ...]:
-    """Return the columns of the typed row that elements fill and that may not be empty, with these elements."""
+    """Return the columns of the typed row that elements fill and that may not be empty, with the elements."""
     columns = mapping.table.table.columns
     filled = ((line.group.names[0], line.element) for line in mapping.lines if isinstance(line, One))
     return tuple(found for found in filled if found[0] in columns and not columns[found[0]].nullable)
@@ -93,13 +94,13 @@ def draw(mapping: Mapping, record: Record) -> dict[str, Any]:
     """Render a record as a FHIR resource, with the version and time of its row."""
     resource = record.resource
     target: dict[str, Any] = {"resourceType": mapping.type, "id": resource["fhir_id"], "meta": {}}
-    convert.draw_lines(record, resource, None, "", COMMON.lines, target)
+    draw_lines(record, resource, None, "", COMMON.lines, target)
     target["meta"] = {
         "versionId": str(resource["version"]),
         "lastUpdated": times.render_instant(resource["last_updated"]),
         **target["meta"],
     }
-    convert.draw_lines(record, record.main, None, "", mapping.lines, target)
+    draw_lines(record, record.main, None, "", mapping.lines, target)
     if resource["remainder"]:
         restore(resource, target)
     return target

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from mappings import convert
 from mappings.convert import At, NewId
+from mappings.draw import draw_row
 from mappings.element import Refused
 from mappings.observation_lines import COMPONENT, LINES
 from mappings.remainder import same
@@ -187,7 +188,7 @@ def _drop_below(record: Record, row: Row) -> None:
 
 
 def _draw(record: Record, row: Row) -> dict[str, Any]:
-    return convert.draw_row(record, COMPONENT, row, "component")
+    return draw_row(record, COMPONENT, row, "component")
 
 
 def fresh_ids(record: Record) -> NewId:

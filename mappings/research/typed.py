@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mappings.convert import draw_lines
+from mappings.draw import draw_lines
 from mappings.element import Refused
 from mappings.observation_lines import LINES
 from mappings.remainder import same
