@@ -35,7 +35,8 @@ def now() -> datetime:
 
 
 def new_id() -> UUID:
-    """Return a UUID of version 7 (RFC 9562): its first 48 bits are the time, so that new rows stay together."""
+    """Return a UUID of version 7 (RFC 9562): its first 48 bits are the time, so that new rows stay together.
+    """
     millis = time.time_ns() // 1_000_000
     noise = int.from_bytes(os.urandom(10))
     return UUID(int=millis << 80 | 0x7 << 76 | (noise >> 68 & 0xFFF) << 64 | 0b10 << 62 | noise & (1 << 62) - 1)

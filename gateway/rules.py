@@ -63,7 +63,10 @@ def order_numbers(unit: Unit, draft: Draft) -> None:
 
 def order_workflow_rule(unit: Unit, draft: Draft) -> None:
     """Judge a change of an order's state, bring about what follows from it, and tell it in its history."""
-    if draft.standing is None:
+    told = unit.told.pop(draft.record.resource["id"], None)
+    if told is not None:
+        steps = told
+    elif draft.standing is None:
         wanted = state_of(draft.record)
         # A new order may start in any state: it reports a fact, and nobody told us when its steps were taken.
         steps = (

@@ -21,6 +21,7 @@ from mappings.element import Mapping
 from mappings.resources import REGISTRY
 from mappings.search import index_strings
 from mappings.shape import links, shape
+from mappings.workflow.orders import Step
 from storage import dependents, loader
 from storage.errors import Dependents
 from storage.model.columns import Row
@@ -72,6 +73,8 @@ class Unit:
         self.override_reason: str | None = None
         self.apart: set[tuple[str, str]] = set()
         """Type and id of what references wait for, and of new resources for which references may wait."""
+        self.told: dict[UUID, tuple[Step, ...]] = {}
+        """The steps of the workflow that orders took, by the order's id, where a message has told them."""
         self._walking: set[UUID] = set()
         self._after: list[Callable[[], None]] = []
 
@@ -179,12 +182,18 @@ class Unit:
         """Tell whether a change reports facts: made by a message, or walked."""
         return self.author.origin == "hl7v2" or draft.record.resource["id"] in self._walking
 
+    def tell(self, record: Record, steps: tuple[Step, ...]) -> None:
+        """Say which steps of the workflow an order took, after those that were told before."""
+        key = record.resource["id"]
+        self.told[key] = (*self.told.get(key, ()), *steps)
+
     def target_of(self, record: Record, path: str) -> UUID | None:
         """Return the id of the first target of a reference that is here."""
         return next((row["target_id"] for row in record.rows(Reference, None, path) if row["target_id"]), None)
 
     def delete(self, record: Record) -> None:
         """Mark a loaded record as deleted. Raises Dependents where live resources still belong to it."""
+        loader.hold(self.session.raw, record.resource["id"])
         hanging = dependents.count(self.session.raw, record.table.table.name, record.resource["id"])
         if hanging:
             raise Dependents(hanging)

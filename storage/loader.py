@@ -29,7 +29,15 @@ class Shape:
 
 @cache
 def _by_id(name: str, *, lock: bool = False) -> str:
-    return f'SELECT * FROM "{name}" WHERE id = ANY(%s)' + (" FOR UPDATE" if lock else "")  # noqa: S608 - our own tables
+    # In order of id, so that two units which need the same rows never wait for each other. No key is changed, and so
+    # rows that refer to one that is locked can be written meanwhile.
+    ending = " ORDER BY id FOR NO KEY UPDATE" if lock else ""
+    return f'SELECT * FROM "{name}" WHERE id = ANY(%s)' + ending  # noqa: S608 - our own tables
+
+
+def hold(connection: Connection[Any], row: UUID) -> None:
+    """Lock a row of ``resource`` so that nothing can begin to refer to it, once all that was about to do so is done."""
+    connection.execute("SELECT id FROM resource WHERE id = %s FOR UPDATE", (row,))
 
 
 @cache
@@ -46,8 +54,7 @@ def load(
     """
     wanted = list(ids)
     cursor = connection.cursor(row_factory=dict_row)
-    # In order of id, so that two units which need the same rows never wait for each other.
-    heads = cursor.execute(_by_id(Resource.table.name, lock=lock).replace("FOR", "ORDER BY id FOR"), (wanted,)).fetchall()
+    heads = cursor.execute(_by_id(Resource.table.name, lock=lock), (wanted,)).fetchall()
     if not heads:
         return {}
     with connection.pipeline():

@@ -131,6 +131,8 @@ class Receiver:
         context = V2Context(unit.site.zone, unit.site.systems, message.version)
         desk = Desk(unit, context, message)
         HANDLERS[message.message_code, message.trigger_event](desk)
+        for order, steps in desk.steps:
+            unit.tell(order, steps)
         self._sign(unit, desk.written, case.id)
         faults = [Fault("0", "W", text=warning) for warning in message.warnings]
         if journal.reused(unit.session.raw, case.arrival):

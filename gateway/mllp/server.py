@@ -149,9 +149,9 @@ class Conversation:
 
     async def _react(self, events: list[Event]) -> None:
         for event in events:
-            if self.listener.stopping:
-                return
             if isinstance(event, Frame):
+                if self.listener.stopping:
+                    return
                 await self._answer(await self._in_thread(self.listener.receiver.receive, event.payload))
             elif isinstance(event, Oversized):
                 await self._answer(await self._in_thread(self.listener.receiver.refuse, event.head))

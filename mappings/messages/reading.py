@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mappings import convert
+from mappings import v2lines
 from mappings.element import V2, Line, Rows, V2Context, Value
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def read_field(
         return values
     for repetition in found.repetitions:
         try:
-            value = convert.v2_value(line, field, repetition, context)
+            value = v2lines.v2_value(line, field, repetition, context)
         except (ValueError, ArithmeticError):
             coverage.warn("102", segment, number, text=f"{field.field} is not of its type")
             continue

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
-from mappings import convert, resource
+from mappings import convert, resource, v2lines
 from mappings.element import Line, Mapping, Refused, V2Context, Value
 from mappings.messages.coverage import Coverage, MessageRefused, Warned
 from mappings.messages.kept import keep_fields
@@ -223,8 +223,8 @@ class Desk:
         present = [segment for segment in segments if segment is not None]
         top = self.top(record)
         names = tuple(dict.fromkeys(segment.name for segment in present))
-        for line, fields, around in convert.v2_lines(mapping_of(record), names):
-            if line.element in skip or convert.whole(line, around).element in skip:
+        for line, fields, around in v2lines.v2_lines(mapping_of(record), names):
+            if line.element in skip or v2lines.whole(line, around).element in skip:
                 continue
             readings = read_line(line, fields, present, self.context, self.coverage)
             if readings:
@@ -234,7 +234,7 @@ class Desk:
         self, at: convert.At, line: Line, around: convert.Around, readings: list[Reading], *, only_empty: bool
     ) -> None:
         to = f"{at.where}.{line.element}"
-        owner = convert.whole(line, around)
+        owner = v2lines.whole(line, around)
         present = convert.element(at, owner)
         value, used = combine(line, readings, present)
         if value is None:
@@ -263,10 +263,10 @@ class Desk:
             self.coverage.map(reading.segment, reading.number, to)
 
     def _set(self, at: convert.At, line: Line, around: convert.Around, value: Value, told: Reading) -> bool:
-        owner = convert.whole(line, around)
+        owner = v2lines.whole(line, around)
         before = convert.element(at, owner)
         try:
-            convert.set_from_v2(at, line, around, value)
+            v2lines.set_from_v2(at, line, around, value)
         except Refused as refusal:
             condition = "103" if refusal.kind == "code-invalid" else "102"
             text = f"{told.field.field} is not a value that can be stored"
@@ -284,7 +284,7 @@ class Desk:
         """Return the FHIR value of a nested element (a contact, a diagnosis) that segments tell of."""
         made: dict[str, Any] = {}
         names = tuple(dict.fromkeys(segment.name for segment in segments))
-        for line, fields, _ in convert.v2_lines(mapping, names):
+        for line, fields, _ in v2lines.v2_lines(mapping, names):
             readings = read_line(line, fields, segments, self.context, self.coverage)
             found, used = combine(line, readings, None)
             if found is not None:

@@ -6,13 +6,18 @@ https://www.hl7.org/documentcenter/public/wg/inm/mllp_transport_specification.PD
 from __future__ import annotations
 
 import asyncio
+import io
+import json
+import logging
 import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import pytest
+import structlog
 
+from gateway import log
 from gateway.app import new_id, now
 from gateway.mllp.framing import wrap
 from gateway.mllp.server import Listener
@@ -60,6 +65,34 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+class Told:
+    """What the gateway's log says, as it is set up when it serves."""
+
+    def __init__(self) -> None:
+        self.stream = io.StringIO()
+
+    def lines(self) -> list[str]:
+        return self.stream.getvalue().splitlines()
+
+    def warnings(self) -> list[dict[str, Any]]:
+        return [event for line in self.lines() if (event := json.loads(line))["level"] == "warning"]
+
+
+@pytest.fixture(autouse=True)
+def told() -> Iterator[Told]:
+    """The log of this test."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    log.configure("json", logging.INFO)
+    told = Told()
+    root.handlers[:] = [logging.StreamHandler(told.stream)]
+    root.handlers[0].setFormatter(log.formatter("json"))
+    yield told
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
 
 
 @pytest.fixture

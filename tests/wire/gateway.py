@@ -10,9 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 
+import httpx
 import psutil
 
 from tests.wire.conftest import free_port
@@ -48,9 +47,8 @@ class Gateway:
 
     def _ready(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.base}/health/ready", timeout=5) as answer:
-                return answer.status == 200
-        except OSError:
+            return httpx.get(f"{self.base}/health/ready", timeout=5).status_code == 200
+        except httpx.TransportError:
             return False
 
     def processes(self) -> list[psutil.Process]:

@@ -84,7 +84,8 @@ def orders(store: Store) -> dict[str, int]:
     found = rows(
         store,
         "SELECT i.value, count(*) AS n FROM identifier i JOIN service_order o ON o.id = i.owner_id"
-        " JOIN resource r ON r.id = o.id WHERE r.deleted_at IS NULL AND i.system LIKE '%EHR' GROUP BY i.value",
+        " JOIN resource r ON r.id = o.id WHERE r.deleted_at IS NULL"
+        " AND i.system LIKE '%EHR' GROUP BY i.value",
     )
     return {row["value"]: row["n"] for row in found}
 

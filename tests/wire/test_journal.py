@@ -129,7 +129,7 @@ def test_a_message_is_in_the_journal_before_it_is_applied(
     monkeypatch.setitem(HANDLERS, ("ORM", "O01"), look)
     (answer,) = listener.send(order("m1", "A1"))
     assert seen == ["received"]
-    assert (msa(answer), conditions(answer)) == (("AE", "m1"), [("207", "E")])
+    assert (msa(answer), conditions(answer)) == (("AE", "m1"), [("207", "F")])
     assert states(listener.store) == ["error"]
 
 

@@ -12,11 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import hl7.client
 import pytest
-from structlog.testing import capture_logs
 
 from gateway.mllp import server
 from gateway.mllp.framing import wrap
-from tests.wire.conftest import Running
+from tests.wire.conftest import Running, Told
 from tests.wire.messages import conditions, journal, message, msa, order, orders, result, states
 from tests.wire.peer import (
     HOST,
@@ -61,12 +60,11 @@ def test_the_client_of_another_library_is_answered(listener: Running) -> None:
     ]
 
 
-def test_bytes_between_frames_are_skipped_and_told_once(listener: Running) -> None:
+def test_bytes_between_frames_are_skipped_and_told_once(listener: Running, told: Told) -> None:
     stream = b"\r\n\0hello" + wrap(order("m1", "A1")) + b"\nlog line" + wrap(order("m2", "A2")) + b" \0"
-    with capture_logs() as log:
-        heard = call(listener.port, [Send(stream), ExpectFrame(), ExpectFrame(), HalfClose(), ExpectClose()])
+    heard = call(listener.port, [Send(stream), ExpectFrame(), ExpectFrame(), HalfClose(), ExpectClose()])
     assert [msa(answer)[1] for answer in heard.payloads] == ["m1", "m2"]
-    assert [entry["count"] for entry in log if entry["log_level"] == "warning"] == [5]
+    assert [warning["count"] for warning in told.warnings()] == [5]
 
 
 def test_a_message_cut_off_by_the_end_of_the_stream_is_kept_and_not_answered(listener: Running) -> None:
@@ -108,7 +106,7 @@ def test_what_is_no_message_is_rejected_and_the_listener_goes_on(listener: Runni
     assert msa(rejected) == ("AR", "")
     assert conditions(rejected) == [("100", "E")]
     assert msa(taken) == ("AA", "m1")
-    assert [(row["status"], row["raw"]) for row in journal(listener.store)][0] == ("rejected", payload)
+    assert next((row["status"], row["raw"]) for row in journal(listener.store)) == ("rejected", payload)
 
 
 def test_a_message_over_the_limit_is_answered_its_head_kept_and_the_connection_closed(
@@ -125,17 +123,17 @@ def test_a_message_over_the_limit_is_answered_its_head_kept_and_the_connection_c
 
 
 @pytest.mark.parametrize("probe", [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01\x02\0\x01"])
-def test_a_peer_of_another_protocol_is_shown_out_with_a_warning(listener: Running, probe: bytes) -> None:
-    with capture_logs() as log:
-        assert call(listener.port, [Send(probe), ExpectClose()]).received == b""
-    assert [entry["event"] for entry in log if entry["log_level"] == "warning"] == ["connection closed"]
+def test_a_peer_of_another_protocol_is_shown_out_with_a_warning(
+    listener: Running, told: Told, probe: bytes
+) -> None:
+    assert call(listener.port, [Send(probe), ExpectClose()]).received == b""
+    assert [warning["event"] for warning in told.warnings()] == ["connection closed"]
     assert journal(listener.store) == []
 
 
-def test_a_peer_that_sends_nothing_but_rubbish_is_shown_out(listener: Running) -> None:
-    with capture_logs() as log:
-        call(listener.port, [Send(b"x" * 20_000), ExpectClose()])
-    assert [entry["event"] for entry in log if entry["log_level"] == "warning"] == ["connection closed"]
+def test_a_peer_that_sends_nothing_but_rubbish_is_shown_out(listener: Running, told: Told) -> None:
+    call(listener.port, [Send(b"x" * 20_000), ExpectClose()])
+    assert [warning["event"] for warning in told.warnings()] == ["connection closed"]
 
 
 def test_eight_megabytes_are_taken_and_kept_whole(listener: Running) -> None:
@@ -155,14 +153,14 @@ def test_fifty_connections_at_once_are_all_answered(listener: Running) -> None:
 
 
 def test_a_connection_too_many_is_closed_with_a_warning(
-    listener: Running, monkeypatch: pytest.MonkeyPatch
+    listener: Running, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "MAX_CONNECTIONS", 1)
-    with capture_logs() as log, socket.create_connection((HOST, listener.port)) as first:
+    with socket.create_connection((HOST, listener.port)) as first:
         first.sendall(wrap(order("m1", "A1")))
         assert first.recv(1)
         call(listener.port, [ExpectClose()])
-    assert [entry["event"] for entry in log if entry["log_level"] == "warning"] == ["connection refused"]
+    assert [warning["event"] for warning in told.warnings()] == ["connection refused"]
 
 
 def test_a_peer_that_never_reads_holds_up_nobody_and_not_the_end(

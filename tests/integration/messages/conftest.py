@@ -80,11 +80,14 @@ class Gateway:
         made = raw if isinstance(raw, bytes) else strip(raw).encode()
         return self.records.unit(Caller("hl7v2"), lambda unit: apply(unit, made))
 
-    def rehearse(self, raw: bytes) -> Applied:
-        """Apply a message and take it back: what came of it is returned, nothing stays."""
+    def rehearse(self, raw: bytes, times: int = 1) -> Applied:
+        """Apply a message so many times and take it back: what the last time did is returned, nothing stays."""
 
         def work(unit: Unit) -> None:
-            raise Rehearsed(apply(unit, raw))
+            applied = apply(unit, raw)
+            for _ in range(1, times):
+                applied = apply(Unit(unit.session, unit.author, unit.new_id, unit.site), raw)
+            raise Rehearsed(applied)
 
         try:
             self.records.unit(Caller("hl7v2"), work)

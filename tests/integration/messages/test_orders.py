@@ -16,13 +16,14 @@ PATIENT = "PID|1||4711^^^WEST^MR||Ortega^Ana||19700214|F"
 
 def order(control: str = "NW", code: str = "27447^Knee arthroplasty^C4", **more: str) -> str:
     """An order of one OBR: ORC-1, OBR-4, and what ``more`` puts in place of the rest."""
-    orc5, placer = more.get("orc5", ""), more.get("placer", "P100^HIS")
+    orc5, placer, filler = more.get("orc5", ""), more.get("placer", "P100^HIS"), more.get("filler", "")
+    reason = more.get("reason", "")
     return f"""
         MSH|^~\\&|HIS|WEST|SUTURE|OR|20260301080000+0000||ORM^O01|1|P|2.5.1
         {more.get("pid", PATIENT)}
         {more.get("pv1", "")}
-        ORC|{control}|{placer}|{more.get("filler", "")}||{orc5}||||20260301075500+0000|||77^Stone^Mia^^^^^^WEST||||{more.get("reason", "")}
-        OBR|1|{placer}|{more.get("filler", "")}|{code}|||||||||||||||||||||{more.get("obr25", "")}
+        ORC|{control}|{placer}|{filler}||{orc5}||||20260301075500+0000|||77^Stone^Mia^^^^^^WEST||||{reason}
+        OBR|1|{placer}|{filler}|{code}|||||||||||||||||||||{more.get("obr25", "")}
         {more.get("rest", "")}
         """
 
@@ -30,10 +31,10 @@ def order(control: str = "NW", code: str = "27447^Knee arthroplasty^C4", **more:
 FULL = """
     MSH|^~\\&|HIS|WEST|SUTURE|OR|20260301080000+0000||ORM^O01|1|P|2.5.1
     PID|1||4711^^^WEST^MR||Ortega^Ana||19700214|F
-    PV1|1|I|3W^12^1^WEST||||77^Stone^Mia^^^^^^WEST||||||||||||V9^^^WEST  # class, location, attending, visit number
-    ORC|NW|P100^HIS|F200^RIS|G300^HIS|||||20260301075500+0000|||77^Stone^Mia^^^^^^WEST  # numbers, group, requester
-    TQ1|1||||||20260302090000+0000|20260302100000+0000|S||please call the ward  # when wanted, priority, instruction
-    OBR|1|P100^HIS|F200^RIS|71046^Chest, 2 views^C4|||||||||knee pain|||||A-17||||||RAD|||||||R07^Pain^I10  # 13 history, 18 accession, 24 section, 31 reason
+    PV1|1|I|3W^12^1^WEST||||77^Stone^Mia^^^^^^WEST||||||||||||V9^^^WEST  # class, attending, visit
+    ORC|NW|P100^HIS|F200^RIS|G300^HIS|||||20260301075500+0000|||77^Stone^Mia^^^^^^WEST
+    TQ1|1||||||20260302090000+0000|20260302100000+0000|S||please call the ward
+    OBR|1|P100^HIS|F200^RIS|71046^Chest, 2 views^C4|||||||||knee pain|||||A-17||||||RAD|||||||R07^Pain^I10
     NTE|1||Isolated room
     DG1|1||M17.1^Gonarthrosis^I10|||F|||||||||1
     OBX|1|NM|29463-7^Weight^LN||82|kg^^UCUM|||||F

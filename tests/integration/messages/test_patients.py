@@ -20,8 +20,10 @@ def order(pid: str, *segments: str, facility: str = "WEST") -> str:
 
 
 FULL = (
-    "PID|1|OLD1|4711^^^WEST^MR~8822^^^REGION^PI|ALT9|Ortega^Ana^Maria^^Dr^^L|Lopez^Eva|197002141530+0000|F|Oro^Ana"
-    "|2106-3^White^HL70005|1 Main St^^Springfield^IL^62701^USA^H|Sangamon|^^PH^^^217^5550100|^^PH^^^217^5550199"
+    "PID|1|OLD1|4711^^^WEST^MR~8822^^^REGION^PI|ALT9|Ortega^Ana^Maria^^Dr^^L"
+    "|Lopez^Eva|197002141530+0000|F|Oro^Ana"
+    "|2106-3^White^HL70005|1 Main St^^Springfield^IL^62701^USA^H|Sangamon"
+    "|^^PH^^^217^5550100|^^PH^^^217^5550199"
     "|es^Spanish|M|CAT||123-45-6789|||H|Springfield||2|||||N"
 )
 
@@ -31,8 +33,8 @@ def test_every_demographic_field_has_its_element(gateway: Any) -> None:
         order(
             FULL,
             "PD1||||D7^Ng^Wei^^^^^^WEST",
-            "NK1|1|Ortega^Luis|SPO^Spouse^HL70063|1 Main St^^Springfield|^^PH^^^217^5550111",
             "NTE|1||Needs an interpreter",
+            "NK1|1|Ortega^Luis|SPO^Spouse^HL70063|1 Main St^^Springfield|^^PH^^^217^5550111",
         )
     )
     found = gateway.only("Patient")

@@ -14,6 +14,8 @@ from mappings.messages.coverage import MessageRefused
 
 PATIENT = "PID|1||4711^^^WEST^MR||Ortega^Ana||19700214|F"
 HEADER = "MSH|^~\\&|LAB|CENTRAL|SUTURE|OR|20260301120000+0000||ORU^R01|1|P|2.5.1"
+CODE = "24323-8^Metabolic panel^LN|||20260301090000+0000"
+"""OBR-4 to 7."""
 SODIUM = "OBX|1|NM|2951-2^Sodium^LN||140|mmol/L^^UCUM|135-145|N|||F|||20260301090000+0000"
 
 
@@ -24,7 +26,7 @@ def result(*segments: str, status: str = "F", pid: str = PATIENT, placer: str = 
             HEADER,
             pid,
             f"ORC|RE|{placer}|L900^LAB",
-            f"OBR|1|{placer}|L900^LAB|24323-8^Metabolic panel^LN|||20260301090000+0000|||||||||||||||20260301110000+0000||CH|{status}",
+            f"OBR|1|{placer}|L900^LAB|{CODE}{'|' * 15}20260301110000+0000||CH|{status}",
             *segments,
         )
     )

@@ -13,7 +13,10 @@ from mappings import er7
 from mappings.messages.coverage import Coverage, MessageRefused
 from mappings.messages.groups import PatientPart, group
 
-NAMES = "PID PD1 NK1 NTE PV1 PV2 AL1 DG1 ORC OBR OBX TQ1 SPM ZDS IPC FT1 CTI RXO ZZZ".split()
+NAMES = [
+    *("PID", "PD1", "NK1", "NTE", "PV1", "PV2", "AL1", "DG1", "ORC", "OBR"),
+    *("OBX", "TQ1", "SPM", "ZDS", "IPC", "FT1", "CTI", "RXO", "ZZZ"),
+]
 
 
 def grouped(*names: str) -> tuple[list[PatientPart], Coverage]:

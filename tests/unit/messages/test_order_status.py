@@ -65,8 +65,11 @@ def test_orc_5_wins_over_a_control_that_decides_nothing(status: str, expected: W
         ("A", "in_progress"),
         ("R", "in_progress"),
         ("S", "scheduled"),
-    ]
-    + [("F", "completed"), ("C", "completed"), ("O", "ordered"), ("X", "ordered")],
+        ("F", "completed"),
+        ("C", "completed"),
+        ("O", "ordered"),
+        ("X", "ordered"),
+    ],
 )
 def test_obr_25_tells_where_orc_5_tells_nothing(result: str, expected: str) -> None:
     assert wanted("SC", "", result).status == expected
