@@ -35,11 +35,13 @@ def now() -> datetime:
 
 
 def new_id() -> UUID:
-    """Return a UUID of version 7 (RFC 9562): its first 48 bits are the time, so that new rows stay together.
+    """Return a UUID of version 7 (RFC 9562, 6.2, method 3): its first 60 bits are the time to a quarter of a
+    microsecond, so that rows made together stay together, in the order in which they were made.
     """
-    millis = time.time_ns() // 1_000_000
-    noise = int.from_bytes(os.urandom(10))
-    return UUID(int=millis << 80 | 0x7 << 76 | (noise >> 68 & 0xFFF) << 64 | 0b10 << 62 | noise & (1 << 62) - 1)
+    millis, nanos = divmod(time.time_ns(), 1_000_000)
+    fraction = (nanos << 12) // 1_000_000
+    noise = int.from_bytes(os.urandom(8)) & (1 << 62) - 1
+    return UUID(int=millis << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | noise)
 
 
 def create() -> Litestar:

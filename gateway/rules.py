@@ -87,7 +87,8 @@ def _order_moves(unit: Unit, draft: Draft) -> tuple[Step, ...]:
     if present == wanted and not rebooked:
         return ()
     if unit.walked(draft):
-        return machine.walk(present.status, wanted.status)
+        # A hold, an error, a report taken back: no way to walk, but one step.
+        return machine.walk(present.status, wanted.status) or (Step(present.name, wanted.name),)
     ask = machine.Ask(
         role=unit.role,
         has_slot=draft.record.main["scheduled_at"] is not None,

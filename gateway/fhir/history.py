@@ -19,8 +19,10 @@ def instance(
     """Return a Bundle of the versions of a resource, newest first. Raises NotFound, UnknownParameter."""
     asked = dict(pairs(text))
     for name in asked.keys() - {"_count", "_format", "_pretty", BEFORE}:
-        raise errors.UnknownParameter(f"The history of a resource has no parameter {name}.", expression=f"http.{name}")
-    count = min(_number(asked, "_count") or USUAL, MOST)
+        told = f"The history of a resource has no parameter {name}."
+        raise errors.UnknownParameter(told, expression=f"http.{name}")
+    wanted = _number(asked, "_count")
+    count = USUAL if wanted is None else min(wanted, MOST)
     found = records.history(caller, resource_type, fhir_id, count, _number(asked, BEFORE))
     url = f"{base_url}/{resource_type}/{fhir_id}/_history"
     links = [Link("self", _at(url, asked))]
@@ -34,7 +36,8 @@ def _number(asked: dict[str, str], name: str) -> int | None:
     if text is None:
         return None
     if not text.isdecimal() or len(text) > 9:
-        raise errors.UnsupportedParameterValue(f"{name} is a whole number, not {text}.", expression=f"http.{name}")
+        told = f"{name} is a whole number, not {text}."
+        raise errors.UnsupportedParameterValue(told, expression=f"http.{name}")
     return int(text)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from litestar import Request, Response, Router, delete, get, post, put
+from litestar.params import FromPath
 
 from gateway import errors
 from gateway.fhir import answer, history, metadata, search, wire
@@ -66,7 +67,7 @@ async def capabilities(request: Ask) -> Response[bytes]:
 
 
 @post("/{resource_type:str}", status_code=201)
-async def create_one(request: Ask, resource_type: str) -> Response[bytes]:
+async def create_one(request: Ask, resource_type: FromPath[str]) -> Response[bytes]:
     """create: https://hl7.org/fhir/R4/http.html#create."""
     body = await resource_body(request)
     made = await in_thread(create, records_of(request), caller_of(request), resource_type, body)
@@ -75,7 +76,7 @@ async def create_one(request: Ask, resource_type: str) -> Response[bytes]:
 
 
 @get("/{resource_type:str}/{fhir_id:str}")
-async def read_one(request: Ask, resource_type: str, fhir_id: str) -> Response[bytes]:
+async def read_one(request: Ask, resource_type: FromPath[str], fhir_id: FromPath[str]) -> Response[bytes]:
     """read: https://hl7.org/fhir/R4/http.html#read."""
     negotiate(request)
     found = await in_thread(records_of(request).read, caller_of(request), resource_type, fhir_id)
@@ -83,7 +84,7 @@ async def read_one(request: Ask, resource_type: str, fhir_id: str) -> Response[b
 
 
 @get("/{resource_type:str}/{fhir_id:str}/_history/{version:str}")
-async def read_version(request: Ask, resource_type: str, fhir_id: str, version: str) -> Response[bytes]:
+async def read_version(request: Ask, resource_type: FromPath[str], fhir_id: FromPath[str], version: FromPath[str]) -> Response[bytes]:
     """vread: https://hl7.org/fhir/R4/http.html#vread."""
     negotiate(request)
     found = await in_thread(
@@ -93,8 +94,8 @@ async def read_version(request: Ask, resource_type: str, fhir_id: str, version: 
 
 
 @get("/{resource_type:str}/{fhir_id:str}/_history")
-async def read_history(request: Ask, resource_type: str, fhir_id: str) -> Response[bytes]:
-    """history of an instance: https://hl7.org/fhir/R4/http.html#history."""
+async def read_history(request: Ask, resource_type: FromPath[str], fhir_id: FromPath[str]) -> Response[bytes]:
+    """History of an instance: https://hl7.org/fhir/R4/http.html#history."""
     negotiate(request)
     found = await in_thread(
         history.instance,
@@ -109,7 +110,7 @@ async def read_history(request: Ask, resource_type: str, fhir_id: str) -> Respon
 
 
 @put("/{resource_type:str}/{fhir_id:str}")
-async def update_one(request: Ask, resource_type: str, fhir_id: str) -> Response[bytes]:
+async def update_one(request: Ask, resource_type: FromPath[str], fhir_id: FromPath[str]) -> Response[bytes]:
     """update: https://hl7.org/fhir/R4/http.html#update."""
     body = await resource_body(request)
     seen = answer.if_match(request.headers.get("if-match"))
@@ -122,7 +123,7 @@ async def update_one(request: Ask, resource_type: str, fhir_id: str) -> Response
 
 
 @delete("/{resource_type:str}/{fhir_id:str}", status_code=200)
-async def delete_one(request: Ask, resource_type: str, fhir_id: str) -> Response[bytes]:
+async def delete_one(request: Ask, resource_type: FromPath[str], fhir_id: FromPath[str]) -> Response[bytes]:
     """delete: https://hl7.org/fhir/R4/http.html#delete. Deleting what is not there is no error."""
     seen = answer.if_match(request.headers.get("if-match"))
     gone = await in_thread(
@@ -132,15 +133,15 @@ async def delete_one(request: Ask, resource_type: str, fhir_id: str) -> Response
 
 
 @get("/{resource_type:str}")
-async def search_by_get(request: Ask, resource_type: str) -> Response[bytes]:
-    """search by GET: https://hl7.org/fhir/R4/http.html#search."""
+async def search_by_get(request: Ask, resource_type: FromPath[str]) -> Response[bytes]:
+    """Search by GET: https://hl7.org/fhir/R4/http.html#search."""
     negotiate(request)
     return await _search(request, resource_type, request.url.query)
 
 
 @post("/{resource_type:str}/_search", status_code=200)
-async def search_by_post(request: Ask, resource_type: str) -> Response[bytes]:
-    """search by POST, with parameters in the body, the URL, or both."""
+async def search_by_post(request: Ask, resource_type: FromPath[str]) -> Response[bytes]:
+    """Search by POST, with parameters in the body, the URL, or both."""
     negotiate(request)
     kind = request.headers.get("content-type", "application/x-www-form-urlencoded").partition(";")[0]
     form = (await request.body()).decode("utf-8", "replace")
@@ -149,7 +150,7 @@ async def search_by_post(request: Ask, resource_type: str) -> Response[bytes]:
     return await _search(request, resource_type, "&".join(part for part in (request.url.query, form) if part))
 
 
-async def _search(request: Ask, resource_type: str, query: str) -> Response[bytes]:
+async def _search(request: Ask, resource_type: FromPath[str], query: FromPath[str]) -> Response[bytes]:
     found = await in_thread(
         search.search,
         records_of(request),

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 from litestar import Response, get, patch
+from litestar.params import FromPath
 from msgspec import UNSET, UnsetType
 
 from gateway import errors
@@ -54,13 +55,13 @@ async def list_procedures(request: Ask) -> Response[bytes]:
 
 
 @get("/procedures/{procedure_id:str}")
-async def get_procedure(request: Ask, procedure_id: str) -> Response[bytes]:
+async def get_procedure(request: Ask, procedure_id: FromPath[str]) -> Response[bytes]:
     """Return one procedure with its arterial findings."""
     return answer(await asyncio.to_thread(_get, records_of(request), procedure_id))
 
 
 @patch("/procedures/{procedure_id:str}")
-async def change_procedure(request: Ask, procedure_id: str) -> Response[bytes]:
+async def change_procedure(request: Ask, procedure_id: FromPath[str]) -> Response[bytes]:
     """Change a procedure: readiness, barriers, clearances, slot, room, status, notes."""
     change = form(await request.body(), ProcedureChange)
     done = await asyncio.to_thread(

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from litestar import Response, get, patch, post
+from litestar.params import FromPath
 
 from gateway import errors
 from gateway.native.words import Ask, answer, caller_of, form, records_of
@@ -18,7 +19,7 @@ from storage.record import Record
 
 
 @post("/{kind:str}", status_code=201)
-async def create_case(request: Ask, kind: str) -> Response[bytes]:
+async def create_case(request: Ask, kind: FromPath[str]) -> Response[bytes]:
     """Store a case; what the encounter tells (patient, date) need not be said again."""
     values = form(await request.body(), dict[str, Any])
     made = await asyncio.to_thread(_create, records_of(request), caller_of(request), kind_named(kind), values)
@@ -26,7 +27,7 @@ async def create_case(request: Ask, kind: str) -> Response[bytes]:
 
 
 @get("/{kind:str}/{case_id:str}")
-async def get_case(request: Ask, kind: str, case_id: str) -> Response[bytes]:
+async def get_case(request: Ask, kind: FromPath[str], case_id: FromPath[str]) -> Response[bytes]:
     """Return a case with all its columns."""
     return answer(
         await asyncio.to_thread(_get, records_of(request), caller_of(request), kind_named(kind), case_id)
@@ -34,7 +35,7 @@ async def get_case(request: Ask, kind: str, case_id: str) -> Response[bytes]:
 
 
 @patch("/{kind:str}/{case_id:str}")
-async def change_case(request: Ask, kind: str, case_id: str) -> Response[bytes]:
+async def change_case(request: Ask, kind: FromPath[str], case_id: FromPath[str]) -> Response[bytes]:
     """Change the columns that are named; null clears."""
     values = form(await request.body(), dict[str, Any])
     done = await asyncio.to_thread(

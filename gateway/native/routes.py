@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from litestar import Router
 
-from gateway.native import procedures, research
+from gateway.native import procedures, research, words
 
 NATIVE = Router(
     path="/api",
+    before_request=words.negotiate,
     route_handlers=[
         procedures.list_procedures,
         procedures.get_procedure,

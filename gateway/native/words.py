@@ -8,6 +8,7 @@ import msgspec
 from litestar import Request, Response
 
 from gateway import errors
+from gateway.fhir import wire
 from gateway.records import Caller, Records
 from storage.lexical import ENCODER
 
@@ -25,6 +26,15 @@ def records_of(request: Ask) -> Records:
 def caller_of(request: Ask) -> Caller:
     """Return who calls: the user of the X-User header, until sign-on exists."""
     return Caller("rest", request.headers.get("x-user"))
+
+
+async def negotiate(request: Ask) -> None:
+    """Refuse a body that is not JSON, and callers that do not take it. Raises UnsupportedMediaType, NotAcceptable."""
+    if not wire.accepts_json(request.headers.get("accept")):
+        raise errors.NotAcceptable("Only application/json can be given.")
+    kind = request.headers.get("content-type", "application/json")
+    if request.method in ("POST", "PUT", "PATCH") and not wire.is_json(kind):
+        raise errors.UnsupportedMediaType("The body must be application/json in UTF-8.")
 
 
 def form(body: bytes, kind: type[T]) -> T:

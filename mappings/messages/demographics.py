@@ -45,8 +45,7 @@ def set_people(desk: Desk, patient: Record, pid: Segment) -> None:
         if made and (not present or made in present):
             desk.coverage.map(pid, number, f"Patient.extension({kind})")
         elif made:
-            text = f"PID-{number} differs from what is stored and was not applied"
-            desk.coverage.warn("0", pid, number, text=text)
+            desk.differs(pid, number)
 
 
 def _extension(url: str, kind: str, field: Field) -> dict[str, Any] | None:

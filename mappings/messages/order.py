@@ -52,28 +52,39 @@ def same_code(left: dict[str, Any] | None, right: dict[str, Any] | None) -> bool
     return (left or {}).get("text") == (right or {}).get("text") and pairs[0] == pairs[1]
 
 
-def fill_order(
-    desk: Desk, order: Record, part: OrderPart, numbers: Numbers, patient: Record, *, with_notes: bool = True
-) -> None:
-    """Fill an order from its group; what the group does not tell stays as it is.
+def fill_order(desk: Desk, order: Record, part: OrderPart, numbers: Numbers, patient: Record) -> None:
+    """Fill an order from its group; what the group does not tell stays as it is."""
+    _set_type(desk, order, part)
+    _fill(desk, order, part, numbers, patient, only_empty=False)
+    add_notes(desk, order, part.notes)
 
-    The notes of a result (``with_notes`` false) are those of its report.
+
+def fill_of_result(desk: Desk, order: Record, part: OrderPart, numbers: Numbers, patient: Record) -> None:
+    """Fill an order from the group of a result: a new one whole, of a known one what is empty.
+
+    The notes are the report's; so is the code, where the order has one.
     """
+    if desk.is_new(order) and not desk.get(order, "code"):
+        _set_type(desk, order, part)
+    _fill(desk, order, part, numbers, patient, only_empty=True)
+
+
+def _fill(
+    desk: Desk, order: Record, part: OrderPart, numbers: Numbers, patient: Record, *, only_empty: bool
+) -> None:
     desk.own(order, *part.segments)
     if not desk.get(order, "subject"):
         desk.put(order, "subject", refer(patient))
     add_numbers(desk, order, numbers)
-    keep_set_id(order, part.obr)
-    _set_type(desk, order, part)
+    if not only_empty or desk.is_new(order):
+        keep_set_id(order, part.obr)
     add_accessions(desk, order, part)
-    desk.fill(order, part.orc, part.obr, *part.timings, *part.studies, skip=SET_HERE)
+    desk.fill(order, part.orc, part.obr, *part.timings, *part.studies, skip=SET_HERE, only_empty=only_empty)
     if not desk.get(order, "intent"):
         desk.put(order, "intent", "order")
     _times(desk, order, part)
-    _occurrence(desk, order, part)
-    requester(desk, order, part)
-    if with_notes:
-        add_notes(desk, order, part.notes)
+    _occurrence(desk, order, part, only_empty=only_empty)
+    requester(desk, order, part, only_empty=only_empty)
 
 
 def _set_type(desk: Desk, order: Record, part: OrderPart) -> None:
@@ -117,7 +128,7 @@ def _times(desk: Desk, order: Record, part: OrderPart) -> None:
         desk.put(order, "authoredOn", authored)
 
 
-def _occurrence(desk: Desk, order: Record, part: OrderPart) -> None:
+def _occurrence(desk: Desk, order: Record, part: OrderPart, *, only_empty: bool) -> None:
     """Set when it is wanted: TQ1-7 and 8, else the TQ of ORC-7 and OBR-27 (start, end) where OBR-6 tells
     nothing.
     """
@@ -128,12 +139,18 @@ def _occurrence(desk: Desk, order: Record, part: OrderPart) -> None:
         places += [(part.orc, (7, 4), (7, 5)), (part.obr, (27, 4), (27, 5))]
     for segment, start, end in places:
         told = _span(desk, segment, start, end) if segment is not None else None
+        if told is not None and only_empty and _has_occurrence(desk, order):
+            return
         if told is not None and "end" in told:
             desk.put(order, "occurrencePeriod", told)
         elif told is not None:
             desk.put(order, "occurrenceDateTime", told["start"])
         if told is not None:
             return
+
+
+def _has_occurrence(desk: Desk, order: Record) -> bool:
+    return any(desk.get(order, element) for element in ("occurrenceDateTime", "occurrencePeriod"))
 
 
 def _span(
@@ -148,7 +165,7 @@ def _span(
     return told or None
 
 
-def requester(desk: Desk, order: Record, part: OrderPart, *, only_empty: bool = False) -> None:
+def requester(desk: Desk, order: Record, part: OrderPart, *, only_empty: bool) -> None:
     """Set who ordered (ORC-12, else OBR-16); more than one are kept as they came."""
     found: list[dict[str, Any]] = []
     for segment, number in ((part.orc, 12), (part.obr, 16)):

@@ -13,7 +13,7 @@ from mappings.element import IllegalTransition
 from mappings.messages.coverage import MessageRefused
 from mappings.messages.moments import moment
 from mappings.order_workflow import bring_about_walk, set_state, state_of
-from mappings.workflow.orders import OPEN, Step, walk
+from mappings.workflow.orders import OPEN, walk
 from mappings.workflow.reports import retracts
 
 if TYPE_CHECKING:
@@ -172,10 +172,8 @@ def move(desk: Desk, order: Record, asked: Wanted, part: OrderPart, reporter: UU
     bring_about_walk(order, steps, _when(desk, part), reporter)
     if steps:
         set_state(order, state_of(order)._replace(on_hold=False))
-        desk.steps.append((order, steps))
 
-
-def retract(desk: Desk, order: Record, others: list[str]) -> None:
+def retract(order: Record, others: list[str]) -> None:
     """Take an order back to completed when its last final report became entered in error; ``others`` are
     the statuses left.
     """
@@ -183,13 +181,10 @@ def retract(desk: Desk, order: Record, others: list[str]) -> None:
         return
     set_state(order, state_of(order)._replace(status="completed"))
     order.main.update(reported_at=None, reporting_user_id=None)
-    desk.steps.append((order, (Step("reported", "completed"),)))
 
 
 def _hold(desk: Desk, order: Record, asked: Wanted, part: OrderPart) -> None:
-    """Lay a hold on an order or take it off; a new order is ordered first."""
-    if order.main["status"] is None:
-        desk.steps.append((order, walk(None, "ordered")))
+    """Lay a hold on an order or take it off."""
     present = state_of(order)
     if present.status not in OPEN:
         _refuse(desk, asked, part, "The order is done and cannot be put on hold or released")

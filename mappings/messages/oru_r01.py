@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from mappings.messages.diagnosis import diagnoses
 from mappings.messages.encounter import encounter
 from mappings.messages.groups import OrderPart, PatientPart, group
-from mappings.messages.numbers import Numbers, add_numbers, carriers, choose, numbers_of
+from mappings.messages.numbers import Numbers, carriers, choose, numbers_of
 from mappings.messages.observation import is_answer
-from mappings.messages.order import SET_HERE, fill_order, requester, same_code, service_code
+from mappings.messages.order import fill_of_result, same_code, service_code
 from mappings.messages.order_status import Wanted, move, read_status, retract
 from mappings.messages.parents import set_parents
 from mappings.messages.patient import patient
@@ -95,7 +95,7 @@ def _order(
 ) -> Record | None:
     """Return the order of a result, made from the result where it was not known; None without numbers.
 
-    A known order gets the numbers that it lacks; what it asked for is not changed by the result.
+    A known order gets what it lacks; what it asked for is not changed by the result.
     """
     if not numbers.identifiers:
         desk.coverage.warn("101", item.head, 3, text="The result has no placer and no filler number")
@@ -103,14 +103,8 @@ def _order(
     order = find_order(desk, item, numbers, about)
     if order is None:
         order = desk.make("ServiceRequest", f"{item.path}.{item.head.name}")
-        fill_order(desk, order, item, numbers, about, with_notes=False)
-        set_parents(desk, order, item, about)
-    else:
-        add_numbers(desk, order, numbers)
-        if item.orc is not None:
-            desk.own(order, item.orc)
-            desk.fill(order, item.orc, skip=SET_HERE, only_empty=True)
-            requester(desk, order, item, only_empty=True)
+    fill_of_result(desk, order, item, numbers, about)
+    set_parents(desk, order, item, about)
     if visit is not None and not desk.get(order, "encounter"):
         desk.put(order, "encounter", refer(visit))
     return order
@@ -126,7 +120,7 @@ def _bring_on(desk: Desk, order: Record, made: Record, item: OrderPart, obr: Seg
         move(desk, order, Wanted("ordered"), item)
     if status == "entered-in-error":
         others = desk.workspace.referring("DiagnosticReport", "basedOn", order.resource["id"])
-        retract(desk, order, [other.main["status"] for other in others if other is not made])
+        retract(order, [other.main["status"] for other in others if other is not made])
         return
     target = order_target(status, letter)
     told = read_status(desk, item)

@@ -15,7 +15,7 @@ from mappings.messages.demographics import set_birth_time, set_language, set_peo
 from mappings.messages.people import people
 from mappings.messages.systems import with_system
 from mappings.resources.patient import CONTACT, PATIENT
-from mappings.v2types import cx, typed
+from mappings.v2types import cx, typed, xad
 
 if TYPE_CHECKING:
     from mappings.er7 import Segment
@@ -41,14 +41,14 @@ def patient(desk: Desk, part: PatientPart) -> Record:
     desk.own(record, pid, part.pd1, *part.kin, *part.notes, *part.others)
     _add_numbers(desk, record, numbers)
     new = desk.is_new(record)
-    desk.fill(record, pid, skip=("identifier",), only_empty=not new)
+    desk.fill(record, pid, skip=("identifier", "address"), only_empty=not new)
     set_people(desk, record, pid)
     set_language(desk, record, pid)
     if new:
         set_birth_time(desk, record, pid)
     _one_of_pair(desk, record, "multipleBirthInteger", "multipleBirthBoolean")
     _one_of_pair(desk, record, "deceasedDateTime", "deceasedBoolean")
-    _county(desk, record, pid)
+    _addresses(desk, record, pid)
     _practitioner(desk, record, part)
     _kin(desk, record, part.kin)
     _notes(desk, record, part.notes)
@@ -117,15 +117,25 @@ def _one_of_pair(desk: Desk, record: Record, wins: str, yields: str) -> None:
         desk.put(record, yields, None)
 
 
-def _county(desk: Desk, record: Record, pid: Segment) -> None:
-    county = pid.field(12).first.component(1).strip()
-    addresses: list[dict[str, Any]] = desk.get(record, "address") or []
-    if not county or pid.field(12).is_null or not addresses:
+def _addresses(desk: Desk, record: Record, pid: Segment) -> None:
+    """Set the addresses of PID-11, the county of PID-12 in the first, where the patient has none yet."""
+    if pid.field(11).is_null:
         return
-    if "district" not in addresses[0]:
-        desk.put(record, "address", [{**addresses[0], "district": county}, *addresses[1:]])
-    if addresses[0].get("district", county) == county:
-        desk.coverage.map(pid, 12, "Patient.address.district")
+    found: list[dict[str, Any]] = [
+        made for repetition in pid.field(11).repetitions if (made := xad(repetition, desk.context))
+    ]
+    county = "" if pid.field(12).is_null else pid.field(12).first.component(1).strip()
+    if county and found:
+        found[0] = {**found[0], "district": found[0].get("district", county)}
+    present: list[dict[str, Any]] = desk.get(record, "address") or []
+    if not present:
+        desk.add(record, "address", *found)
+    same = not present or all(item in present for item in found)
+    for number, told in ((11, bool(found)), (12, county and found and found[0]["district"] == county)):
+        if told and same:
+            desk.coverage.map(pid, number, "Patient.address")
+        elif told:
+            desk.differs(pid, number)
 
 
 def _practitioner(desk: Desk, record: Record, part: PatientPart) -> None:

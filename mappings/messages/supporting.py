@@ -58,7 +58,9 @@ def patient_observations(desk: Desk, part: PatientPart, about: Record, visit: Re
         else []
     )
     loose = [
-        record for record in listed if not desk.get(record, "basedOn") and record.main["set_id"] is not None
+        record
+        for record in listed
+        if not desk.get(record, "basedOn") and record.resource["origin"] in (None, "hl7v2")
     ]
     for noted in part.observations:
         at = moment_text(noted.segment, 14, desk.context)

@@ -22,7 +22,6 @@ from storage.model.shared import Identifier, Reference
 
 if TYPE_CHECKING:
     from mappings.er7 import Message, Segment
-    from mappings.workflow.orders import Step
     from storage.record import Record
 
 __all__ = ["Coverage", "Desk", "MessageRefused", "Warned", "Workspace", "Written", "refer"]
@@ -89,7 +88,8 @@ class Written:
 class Desk:
     """Everything one message is worked on with.
 
-    ``steps`` are the steps of the workflow that orders took, in order, for their history.
+    ``written`` are the records that it was about, ``owners`` (by a segment's index) those that keep what is not
+    mapped, ``found`` what was looked up by identifier.
     """
 
     workspace: Workspace
@@ -97,9 +97,6 @@ class Desk:
     message: Message
     coverage: Coverage = field(default_factory=Coverage)
     written: list[Written] = field(default_factory=list[Written])
-    steps: list[tuple[Record, tuple[Step, ...]]] = field(
-        default_factory=list[tuple["Record", "tuple[Step, ...]"]]
-    )
     owners: dict[int, Record] = field(default_factory=dict[int, "Record"])
     found: dict[tuple[str, str | None, str], list[Record]] = field(
         default_factory=dict[tuple[str, "str | None", str], list["Record"]]
@@ -238,14 +235,31 @@ class Desk:
         present = convert.element(at, owner)
         value, used = combine(line, readings, present)
         if value is None:
-            if not only_empty and all(reading.is_null for reading in readings):
-                convert.clear(at, owner)
-                self._mapped(readings, to)
+            if all(reading.is_null for reading in readings):
+                self._clear(at, owner, readings, to, only_empty=only_empty)
             return
         if only_empty and present is not None:
             self._compare(at, line, value, used, to)
         elif self._set(at, line, around, value, used[0]):
             self._mapped(used, to)
+
+    def _clear(
+        self, at: convert.At, line: Line, readings: list[Reading], to: str, *, only_empty: bool
+    ) -> None:
+        if only_empty and convert.element(at, line) is not None:
+            self._differ(readings)
+            return
+        convert.clear(at, line)
+        self._mapped(readings, to)
+
+    def _differ(self, readings: list[Reading]) -> None:
+        for reading in readings:
+            self.differs(reading.segment, reading.number)
+
+    def differs(self, segment: Segment, number: int) -> None:
+        """Note that a field differs from what is stored, which was kept; no value is told."""
+        text = f"{segment.name}-{number} differs from what is stored and was not applied"
+        self.coverage.warn("0", segment, number, text=text)
 
     def _compare(self, at: convert.At, line: Line, value: Value, used: list[Reading], to: str) -> None:
         present = convert.element(at, line)
@@ -254,9 +268,7 @@ class Desk:
         if same:
             self._mapped(used, to)
             return
-        for reading in used:
-            text = f"{reading.field.field} differs from what is stored and was not applied"
-            self.coverage.warn("0", reading.segment, reading.number, text=text)
+        self._differ(used)
 
     def _mapped(self, readings: list[Reading], to: str) -> None:
         for reading in readings:

@@ -1,6 +1,6 @@
-"""What costs how much, as ratios of two ways on the same machine: `python -m tests.benchmarks [WORD]`.
+"""What costs how much, as ratios of two ways on the same machine: `python -m tests.benchmarks [WORD] [--quick]`.
 
-A module `bench_*.py` here has `measure(url) -> list[Ratio]`, where `url` is a migrated database.
+`bench_session` measures the store by itself, `bench_gateway` a whole gateway from outside.
 """
 
 from __future__ import annotations

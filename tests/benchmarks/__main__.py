@@ -1,12 +1,12 @@
-"""Runs the benchmarks whose module's name holds the given word, or all; never fails for being slow."""
+"""Runs the benchmarks: all, or those whose module or scenario holds the given word; slowness is no failure."""
 
 from __future__ import annotations
 
+import argparse
 import shutil
-import sys
 import tempfile
-from collections.abc import Callable
-from importlib import import_module
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -14,29 +14,46 @@ from rich.table import Table
 
 from storage import migrate
 from storage.embedded import start_embedded
-from tests.benchmarks import Ratio
+from tests.benchmarks import Ratio, bench_gateway, bench_session
 
 
-def main(word: str) -> None:
-    names = [path.stem for path in sorted(Path(__file__).parent.glob("bench_*.py")) if word in path.stem]
-    folder = Path(tempfile.mkdtemp(prefix="suture-bench-"))
-    try:
-        # Commits reach the disk, as they do in service.
-        with start_embedded(folder) as server:
+def main() -> None:
+    """Read the arguments and run."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument(
+        "word", nargs="?", default="", help="a module (session, gateway) or part of a scenario"
+    )
+    parser.add_argument("--quick", action="store_true", help="shorter series: under 25 seconds in all")
+    asked = parser.parse_args()
+    console = Console()
+    if asked.word in "bench_session":
+        with folder() as place, start_embedded(place) as server:
             migrate.upgrade(server.url)
-            for name in names:
-                measure: Callable[[str], list[Ratio]] = import_module(f"tests.benchmarks.{name}").measure
-                show(name, measure(server.url))
+            console.print(shown("session", bench_session.measure(server.url, quick=asked.quick)))
+    if asked.word not in "bench_session" or not asked.word:
+        word = "" if asked.word in "bench_gateway" else asked.word
+        with folder() as place:
+            bench_gateway.run(place, console, word, quick=asked.quick)
+
+
+@contextmanager
+def folder() -> Generator[Path]:
+    """An empty folder; commits reach its disk, as they do in service."""
+    made = Path(tempfile.mkdtemp(prefix="suture-bench-"))
+    try:
+        yield made
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(made, ignore_errors=True)
 
 
-def show(name: str, ratios: list[Ratio]) -> None:
-    table = Table("what", "ours, µs", "bare, µs", "ratio", title=name)
+def shown(title: str, ratios: list[Ratio]) -> Table:
+    """The ratios as a table."""
+    table = Table("what", "ours, µs", "bare, µs", "ratio", title=title)
     for ratio in ratios:
         ours, bare = ratio.ours * 1e6, ratio.bare * 1e6
         table.add_row(ratio.what, f"{ours:,.1f}", f"{bare:,.1f}", f"{ours / bare:.2f}")
-    Console().print(table)
+    return table
 
 
-main(sys.argv[1] if len(sys.argv) > 1 else "")
+if __name__ == "__main__":
+    main()

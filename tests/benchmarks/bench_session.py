@@ -9,9 +9,10 @@ from storage.session import Store, driver_url
 from tests.benchmarks import Ratio, seconds
 
 
-def measure(url: str) -> list[Ratio]:
+def measure(url: str, *, quick: bool = False) -> list[Ratio]:
     """A read, a SQLAlchemy read and a transaction, each through the store and on a bare connection."""
     store = Store(url, pool_size=2)
+    rounds = 200 if quick else 1500
     statement = sa.text("SELECT 1")
 
     def nothing() -> None:
@@ -39,12 +40,12 @@ def measure(url: str) -> list[Ratio]:
             with bare.transaction():
                 bare.execute("SELECT 1")
 
-        one_read, one_write = seconds(bare_read), seconds(bare_write)
+        one_read, one_write = seconds(bare_read, rounds), seconds(bare_write, rounds)
         found = [
-            Ratio("check a connection out and in (bare: a read)", seconds(nothing), one_read),
-            Ratio("read", seconds(read), one_read),
-            Ratio("read by SQLAlchemy", seconds(read_by_sqlalchemy), one_read),
-            Ratio("transaction with one statement", seconds(write), one_write),
+            Ratio("check a connection out and in (bare: a read)", seconds(nothing, rounds), one_read),
+            Ratio("read", seconds(read, rounds), one_read),
+            Ratio("read by SQLAlchemy", seconds(read_by_sqlalchemy, rounds), one_read),
+            Ratio("transaction with one statement", seconds(write, rounds), one_write),
         ]
     store.close()
     return found

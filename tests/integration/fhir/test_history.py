@@ -8,7 +8,11 @@ import pytest
 
 from gateway.app import new_id, now
 from gateway.records import Caller, Records
+from storage import journal
+from storage.journal import Arrival
+from storage.model.people import AppUser
 from storage.session import Store
+from storage.writer import insertion, values
 from tests.fixtures.server import Fhir, outcome
 
 AUTHOR = "http://suture.example.org/fhir/StructureDefinition/version-author"
@@ -90,13 +94,32 @@ def test_a_parameter_that_a_history_has_not_is_refused(fhir: Fhir, query: str) -
 
 
 def test_a_history_tells_through_which_door_and_by_whom_a_version_came(fhir: Fhir, store: Store) -> None:
+    user = AppUser.blank() | {
+        "id": new_id(),
+        "username": "drho",
+        "full_name": "Dr. Ho",
+        "role": AppUser.role.values[0],
+        "is_active": True,
+        "created_at": now(),
+        "updated_at": now(),
+    }
+    arrival = Arrival(new_id(), b"MSH|", now(), "127.0.0.1:1", {})
     with store.connection() as connection:
-        connection.execute(
-            "INSERT INTO app_user (id, username, display_name, email, role, is_active, is_superuser, created_at)"
-            " VALUES (%s, 'drho', 'Dr. Ho', 'ho@x.example', 'viewer', true, false, now())" if False else
-            "SELECT %s::uuid",
-            (new_id(),),
-        )
-    fhir.put("Patient/p", {"resourceType": "Patient", "id": "p"})
-    (entry,) = fhir.get("Patient/p/_history").json()["entry"]
-    assert author(entry) == {"door": "fhir", "user": "system"}
+        statement = insertion("app_user") + " ON CONFLICT DO NOTHING"
+        connection.execute(statement.encode(), values("app_user", user))
+        journal.enter(connection, arrival)
+    records = Records(store, now, new_id)
+    value: dict[str, Any] = {"resourceType": "Patient", "id": "p"}
+    fhir.put("Patient/p", value | {"gender": "male"})
+    fhir.put("Patient/p", value | {"gender": "other"}, x_user="drho")
+    records.update(Caller("hl7v2", None, arrival.id), "Patient", "p", value | {"gender": "female"})
+    records.update(Caller("rest", "drho"), "Patient", "p", value | {"gender": "unknown"})
+    fhir.delete("Patient/p", x_user="drho")
+    told = [author(entry) for entry in fhir.get("Patient/p/_history").json()["entry"]]
+    assert told == [
+        {"door": "fhir", "user": "drho"},
+        {"door": "rest", "user": "drho"},
+        {"door": "hl7v2", "user": "system", "message": f"urn:uuid:{arrival.id}"},
+        {"door": "fhir", "user": "drho"},
+        {"door": "fhir", "user": "system"},
+    ]

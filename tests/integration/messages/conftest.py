@@ -81,7 +81,7 @@ class Gateway:
         return self.records.unit(Caller("hl7v2"), lambda unit: apply(unit, made))
 
     def rehearse(self, raw: bytes, times: int = 1) -> Applied:
-        """Apply a message so many times and take it back: what the last time did is returned, nothing stays."""
+        """Apply a message so many times and take it back: returns what the last time did."""
 
         def work(unit: Unit) -> None:
             applied = apply(unit, raw)

@@ -111,3 +111,11 @@ def test_each_order_and_result_of_the_corpus_writes_nothing_when_it_comes_again(
         if changed:
             faults[name] = changed
     assert not faults, faults
+
+
+def test_the_result_of_a_pair_finds_the_order_of_the_pair(corpus: Path, gateway: Any) -> None:
+    for name in ("cdc-pair1-orm.hl7", "cdc-pair1-oru.hl7"):
+        gateway.send((corpus / "hl7v2" / name).read_bytes())
+    order, report = gateway.only("ServiceRequest"), gateway.only("DiagnosticReport")
+    assert report["basedOn"] == [{"reference": f"ServiceRequest/{order['id']}"}]
+    assert gateway.row("service_order", order["id"])["status"] == "reported"

@@ -152,6 +152,11 @@ def test_an_order_is_held_and_released(gateway: Any) -> None:
     found = gateway.only("ServiceRequest")
     assert found["status"] == "active"
     assert gateway.row("service_order", found["id"])["status"] == "ordered"
+    assert [step[:2] for step in gateway.steps(found)] == [
+        (None, "ordered"),
+        ("ordered", "on_hold"),
+        ("on_hold", "ordered"),
+    ]
 
 
 def test_an_order_replaced_by_another_is_cancelled_and_named_by_it(gateway: Any) -> None:

@@ -246,7 +246,10 @@ def test_answers_asked_at_order_entry_support_the_order(gateway: Any) -> None:
 
 
 def test_an_observation_before_any_order_is_of_no_report(gateway: Any) -> None:
-    raw = result(SODIUM).replace("ORC|RE", "OBX|1|NM|8302-2^Height^LN||170|cm|||||F\nORC|RE", 1)
+    raw = result(SODIUM).replace(
+        "ORC|RE", "PV1|1|O|||||||||||||||||V9\nOBX|1|NM|8302-2^Height^LN||170|cm|||||F\nORC|RE", 1
+    )
+    gateway.send(raw)
     gateway.send(raw)
     assert len(gateway.all("Observation")) == 2
     assert len(gateway.only("DiagnosticReport")["result"]) == 1

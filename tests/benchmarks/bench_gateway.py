@@ -1,0 +1,178 @@
+"""A whole gateway with one worker and its own database: how fast it starts, serves, and what that costs."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from storage import cluster, embedded
+from tests.benchmarks import bare
+from tests.benchmarks.load import Job, Outcome, send
+from tests.benchmarks.scenarios import SCENARIOS, Scenario, kept
+from tests.wire.gateway import Gateway
+
+CLIENTS = (1, 10)
+AT_MOST_A_SECOND = 2500
+"""Requests made ready for each second, where none may be sent twice."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """Processor seconds so far."""
+
+    gateway: float
+    database: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One scenario with a number of clients; times in seconds."""
+
+    name: str
+    clients: int
+    outcome: Outcome
+    gateway: float = 0.0
+    database: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        return len(self.outcome.times) / self.outcome.elapsed
+
+
+class Bench:
+    """A gateway to measure, over an empty folder."""
+
+    def __init__(self, folder: Path, seconds: float) -> None:
+        self.folder = folder
+        self.seconds = seconds
+        self.gateway = Gateway(SUTURE_DATA_DIR=str(folder), SUTURE_WORKERS="1", SUTURE_LOG_FORMAT="json")
+
+    def databases(self) -> list[psutil.Process]:
+        return [psutil.Process(pid) for pid in cluster.processes(self.folder.resolve() / "postgres")]
+
+    def use(self) -> Use:
+        return Use(processor(self.gateway.processes()), processor(self.databases()))
+
+    def measure(self, scenario: Scenario, clients: int) -> Row:
+        port = self.gateway.mllp_port if scenario.protocol == "mllp" else self.gateway.http_port
+        count = int(AT_MOST_A_SECOND * self.seconds) if scenario.once else 1000
+        requests = [scenario.request(f"c{clients}x", n) for n in range(count)]
+        before = self.use()
+        outcome = send(Job(scenario.protocol, port, clients, self.seconds, requests, not scenario.once))
+        after = self.use()
+        return Row(
+            scenario.name, clients, outcome, after.gateway - before.gateway, after.database - before.database
+        )
+
+
+def processor(processes: list[psutil.Process]) -> float:
+    """The processor seconds of processes, in user mode and in the kernel."""
+    return sum(sum(process.cpu_times()[:2]) for process in processes)
+
+
+def memory(processes: list[psutil.Process]) -> float:
+    """The resident memory of processes in MiB; what they share is counted once (where the system tells)."""
+    found = [process.memory_full_info() for process in processes]
+    return sum(getattr(info, "pss", info.rss) for info in found) / 1024 / 1024
+
+
+@contextmanager
+def started(folder: Path, seconds: float, console: Console) -> Generator[Bench]:
+    """A gateway that has started twice, the first time on an empty folder."""
+    bench = Bench(folder, seconds)
+    try:
+        first = bench.gateway.start()
+        bench.gateway.stop()
+        later = bench.gateway.start()
+        console.print(f"start-up: first {first:.2f} s (with a new database), later {later:.2f} s")
+        yield bench
+    finally:
+        bench.gateway.stop()
+
+
+def run(folder: Path, console: Console, word: str, *, quick: bool) -> None:
+    """Measure the scenarios whose names hold the word, and print one table."""
+    chosen = [scenario for scenario in SCENARIOS if word in scenario.name]
+    with started(folder, 0.4 if quick else 1.8, console) as bench:
+        send(Job("http", bench.gateway.http_port, 4, 60, kept(), again=False))
+        rows: list[Row] = []
+        with Progress(console=console, transient=True) as progress:
+            task = progress.add_task("measuring", total=len(CLIENTS) * (len(chosen) + 1) + 1)
+            with bare.serving() as port:
+                for clients in CLIENTS:
+                    rows.append(_bare_row(bench, port, clients))
+                    progress.advance(task)
+            rows.append(_commit_row(bench))
+            progress.advance(task)
+            for scenario in chosen:
+                for clients in CLIENTS:
+                    progress.update(task, description=f"{scenario.name}, {clients}")
+                    rows.append(bench.measure(scenario, clients))
+                    progress.advance(task)
+        used = memory(bench.gateway.processes()), memory(bench.databases())
+    console.print(table(rows, {scenario.name for scenario in chosen if scenario.writes}))
+    console.print(f"resident memory after load: gateway {used[0]:.0f} MiB, PostgreSQL {used[1]:.0f} MiB")
+    for row in rows:
+        if row.outcome.refused:
+            console.print(
+                f"{row.name}: {row.outcome.refused} refused, such as {row.outcome.refusal[-300:]!r}"
+            )
+
+
+BARE, COMMIT = "bare ASGI app", "bare insert + commit"
+
+
+def _bare_row(bench: Bench, port: int, clients: int) -> Row:
+    request = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    return Row(BARE, clients, send(Job("http", port, clients, bench.seconds / 2, [request])))
+
+
+def _commit_row(bench: Bench) -> Row:
+    url = embedded.running_url(bench.folder)
+    if url is None:
+        raise RuntimeError("the gateway's database does not run")
+    before = bench.use()
+    times = bare.commits(url, bench.seconds / 2)
+    used = bench.use().database - before.database
+    return Row(COMMIT, 1, Outcome(times, 0, sum(times)), 0.0, used)
+
+
+def table(rows: list[Row], writes: set[str]) -> Table:
+    """One line for each scenario; `x bare` is its time over that of the reference, at as many clients."""
+    made = Table(
+        title="one worker", caption="CPU: ms for each request. x bare: writes against insert + commit."
+    )
+    made.add_column("what")
+    for name in (
+        "clients",
+        "requests/s",
+        "p50 ms",
+        "p95 ms",
+        "p99 ms",
+        "CPU gateway",
+        "CPU PostgreSQL",
+        "x bare",
+    ):
+        made.add_column(name, justify="right")
+    reference = {(row.name, row.clients): 1 / row.rate for row in rows if row.name in (BARE, COMMIT)}
+    for row in rows:
+        bare_time = reference[(COMMIT, 1) if row.name in writes else (BARE, row.clients)]
+        ratio = "" if row.name in (BARE, COMMIT) else f"{1 / row.rate / bare_time:.1f}"
+        made.add_row(row.name, str(row.clients), *_figures(row), ratio)
+    return made
+
+
+def _figures(row: Row) -> list[str]:
+    count = len(row.outcome.times)
+    points = statistics.quantiles(row.outcome.times, n=100) if count > 1 else row.outcome.times * 99
+    times = [f"{points[place] * 1000:.2f}" for place in (49, 94, 98)]
+    costs = [f"{used / count * 1000:.2f}" if used else "" for used in (row.gateway, row.database)]
+    return [f"{row.rate:,.0f}", *times, *costs]
