@@ -12,7 +12,7 @@ from uuid import UUID
 
 import structlog
 from litestar import Litestar, Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, MethodNotAllowedException
 
 from gateway import errors, health, log
 from gateway.fhir import answer
@@ -89,16 +89,23 @@ def create_app(
 
 def answer_problem(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
     """Answer whatever went wrong in the words of the door that was asked; only faults of ours are logged."""
-    problem = problem_of_http(exc) if isinstance(exc, HTTPException) else errors.problem_of(exc, str(new_id()))
-    if problem.status >= 500:
-        _log.error("request failed", method=request.method, error=problem.title(), exc_info=exc)
-    if request.url.path.startswith(BASE):
-        return answer.problem(problem)
-    return Response(
-        answer.wire.encode(errors.problem_details(problem)),
-        status_code=problem.status,
-        media_type="application/problem+json",
+    problem = (
+        problem_of_http(exc) if isinstance(exc, HTTPException) else errors.problem_of(exc, str(new_id()))
     )
+    if problem.status >= 500:
+        # Not the URL, which may hold names and numbers; the id is what the caller was told to quote.
+        quoted = getattr(problem, "correlation_id", None)
+        _log.error("request failed", id=quoted, method=request.method, error=problem.title(), exc_info=exc)
+    found = answer.problem(problem) if request.url.path.startswith(BASE) else native_problem(problem)
+    if isinstance(exc, MethodNotAllowedException) and exc.headers:
+        found.headers.update(exc.headers)
+    return found
+
+
+def native_problem(problem: errors.Problem) -> Response[bytes]:
+    """Return the problem details of a problem, with its status (RFC 9457)."""
+    content = answer.wire.encode(errors.problem_details(problem))
+    return Response(content, status_code=problem.status, media_type="application/problem+json")
 
 
 def problem_of_http(exc: HTTPException) -> errors.Problem:

@@ -105,7 +105,9 @@ class Unit:
         for key, record in loader.load(self.session.raw, shape(mapping), missing).items():
             note = NOTES.get(resource_type)
             noted = note(record) if note else None
-            self.drafts[key] = Draft(mapping, record, "update", Standing.of(record), dict(record.main), noted=noted)
+            self.drafts[key] = Draft(
+                mapping, record, "update", Standing.of(record), dict(record.main), noted=noted
+            )
         return [self.drafts[key].record for key in wanted if key in self.drafts]
 
     def get(self, resource_type: str, fhir_id: str) -> Record:
@@ -189,7 +191,9 @@ class Unit:
 
     def target_of(self, record: Record, path: str) -> UUID | None:
         """Return the id of the first target of a reference that is here."""
-        return next((row["target_id"] for row in record.rows(Reference, None, path) if row["target_id"]), None)
+        return next(
+            (row["target_id"] for row in record.rows(Reference, None, path) if row["target_id"]), None
+        )
 
     def delete(self, record: Record) -> None:
         """Mark a loaded record as deleted. Raises Dependents where live resources still belong to it."""
@@ -315,7 +319,9 @@ class Unit:
     def _link_waiting(self, records: Iterable[Record]) -> None:
         """Let references that were waiting for new resources point to them, with the foreign keys that follow."""
         heads = [record.resource for record in records]
-        chosen = {(head["resource_type"], head["fhir_id"]) for head in heads if head["fhir_id"] != str(head["id"])}
+        chosen = {
+            (head["resource_type"], head["fhir_id"]) for head in heads if head["fhir_id"] != str(head["id"])
+        }
         if chosen:
             loader.point(self.session.raw, chosen, link_column)
             self.apart |= chosen
@@ -323,7 +329,8 @@ class Unit:
 
 def link_column(owner_type: str, path: str, target_type: str) -> tuple[str, str] | None:
     """Return table and column of the foreign key that a reference at a path of a type gives, if it may point to a
-    row of the type of the target."""
+    row of the type of the target.
+    """
     mapping = REGISTRY.get(owner_type)
     found = links(mapping).get(path) if mapping else None
     if found is None:

@@ -218,7 +218,8 @@ def append(at: At, line: Rows, item: Value, where: str) -> Row:
 
 def _put_choice(at: At, line: Choice, key: str, value: Value) -> None:
     kind = line.keys[key]
-    at.row[line.kind.names[0]] = kind
+    if line.kind is not None:
+        at.row[line.kind.names[0]] = kind
     branch = line.branches.get(kind)
     if branch is None:
         keep(at.keep, "x", at.pointer + key, value)
@@ -331,7 +332,8 @@ def _clear_part(at: At, line: Part) -> None:
 
 
 def _clear_choice(at: At, line: Choice) -> None:
-    at.row[line.kind.names[0]] = None
+    if line.kind is not None:
+        at.row[line.kind.names[0]] = None
     for inner in line.lines:
         clear(at, inner)
     for key in line.keys:

@@ -47,7 +47,8 @@ def _rows_of(line: Line, prefix: str, home: str) -> Iterator[Cells]:
     elif isinstance(line, Part):
         yield from rows(line.lines, f"{name}.", home)
     elif isinstance(line, Choice):
-        yield _cells(line, f"{name}[x]", f"`{home}.{line.kind.names[0]}`")
+        if line.kind is not None:
+            yield _cells(line, f"{name}[x]", f"`{home}.{line.kind.names[0]}`")
         yield from rows(line.lines, prefix, home)
     elif isinstance(line, Extension):
         inner = line.lines if line.rows is None else (line.rows,)

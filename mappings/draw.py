@@ -75,6 +75,9 @@ def _draw_rows(
 def _draw_choice(
     record: Record, row: Row, child: UUID | None, prefix: str, line: Choice, target: dict[str, Any]
 ) -> None:
+    if line.kind is None:
+        draw_lines(record, row, child, prefix, line.lines, target)
+        return
     branch = line.branches.get(row[line.kind.names[0]])
     if branch is not None:
         draw_line(record, row, child, prefix, branch, target)

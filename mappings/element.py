@@ -249,17 +249,18 @@ class Rows(Line):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Choice(Line):
-    """A choice element ``stem[x]``; the column ``kind`` tells which branch is there. A branch without a line
-    is kept whole in the remainder.
+    """A choice element ``stem[x]`` of one of ``kinds``; the column ``kind`` tells which branch is there;
+    without one the branch that has a value is. A branch without a line is kept whole in the remainder.
     """
 
-    kind: Code
+    kind: Code | None
+    kinds: tuple[str, ...]
     lines: tuple[Line, ...]
 
     @cached_property
     def keys(self) -> dict[str, str]:
         """JSON key -> kind, for every branch that R4 allows."""
-        return {self.element + kind[0].upper() + kind[1:]: kind for kind in self.kind.values}
+        return {self.element + kind[0].upper() + kind[1:]: kind for kind in self.kinds}
 
     @cached_property
     def branches(self) -> dict[str, Line]:
@@ -428,7 +429,16 @@ def choice(stem: str, kind: Code, *lines: Line, v2: V2Words = "", search: str = 
     """A choice ``stem[x]``: ``kind`` is the column that names the branch, each line a branch that has
     columns.
     """
-    return Choice(element=stem, kind=kind, lines=lines, v2=fields(v2), search=searches(search))
+    return Choice(
+        element=stem, kind=kind, kinds=kind.values, lines=lines, v2=fields(v2), search=searches(search)
+    )
+
+
+def either(stem: str, kinds: str, *lines: Line) -> Choice:
+    """A choice ``stem[x]`` whose branches have columns or rows of their own, and no column that names the
+    one that is there; ``kinds`` are all that R4 allows, parted by spaces.
+    """
+    return Choice(element=stem, kind=None, kinds=tuple(kinds.split()), lines=lines)
 
 
 def extension(url: str, *lines: Line, kept: bool = False) -> Extension:

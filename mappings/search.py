@@ -18,7 +18,7 @@ from typing import Any
 
 from mappings.codecs import Renamed
 from mappings.common import COMMON
-from mappings.element import Choice, Extension, Joined, Line, Mapping, One, Part, Rows, Search
+from mappings.element import Choice, Composite, Extension, Joined, Line, Mapping, One, Part, Rows, Search
 from mappings.search_strings import ADDRESS_PARTS, NAME_PARTS, index_strings, string_name
 from storage.model import BY_TABLE
 from storage.model.columns import (
@@ -55,6 +55,7 @@ from storage.search.query import (
     Refers,
     Span,
     Target,
+    Together,
     Words,
     Written,
 )
@@ -62,13 +63,16 @@ from storage.search.query import (
 
 @dataclass(frozen=True)
 class SearchParameter:
-    """A search parameter: where it looks. ``sounds``: texts are compared by their sound."""
+    """A search parameter: where it looks. ``sounds``: texts are compared by their sound. A composite one has
+    ``parts``, whose values it asks for together.
+    """
 
     name: str
     type: str
     targets: tuple[Target, ...]
     expressions: tuple[str, ...] = ()
     sounds: bool = False
+    parts: tuple[SearchParameter, ...] = ()
 
     @property
     def expression(self) -> str:
@@ -105,6 +109,7 @@ def parameters(mapping: Mapping) -> dict[str, SearchParameter]:
     for made in (*_common(), *_of_mapping(mapping), *mapping.search):
         known = found.get(made.name)
         found[made.name] = made if known is None else _joined(known, made)
+    found |= {made.name: _composite(mapping, made, found) for made in mapping.composites}
     return dict(sorted(found.items()))
 
 
@@ -126,6 +131,42 @@ def _common() -> Iterable[SearchParameter]:
 
 def _of_mapping(mapping: Mapping) -> Iterable[SearchParameter]:
     return _walk(mapping.lines, _Spot(mapping.table, "", "", mapping.type, main=True))
+
+
+# --- several parameters at once: https://hl7.org/fhir/R4/search.html#composite ---
+
+
+def _composite(
+    mapping: Mapping, composite: Composite, known: MappingType[str, SearchParameter]
+) -> SearchParameter:
+    lines = tuple(_of_mapping(mapping))
+    targets = tuple(_together(mapping, composite, path, lines) for path in composite.within)
+    expressions = tuple(f"{mapping.type}.{path}".rstrip(".") for path in composite.within)
+    parts = tuple(known[name] for name in composite.parts)
+    return SearchParameter(composite.name, "composite", targets, expressions, parts=parts)
+
+
+def _together(
+    mapping: Mapping, composite: Composite, path: str, lines: tuple[SearchParameter, ...]
+) -> Together:
+    """Return what the items at a path (the resource itself: "") must meet: of each part the targets of the
+    elements directly below the path.
+    """
+    line = mapping.by_element[path] if path else None
+    table = line.mapping.table if isinstance(line, Rows) else mapping.table
+    parent = f"{mapping.type}.{path}".rstrip(".")
+    parts = tuple(tuple(_below(parent, name, lines)) for name in composite.parts)
+    # The texts of ``search_string`` are kept by resource, not by item.
+    loose = path and any(target.place.table is SearchString for part in parts for target in part)
+    if loose or not all(parts):
+        raise TypeError(f"{composite.name} has a part that cannot be searched at {parent}")
+    return Together(Place(table), parts)
+
+
+def _below(parent: str, name: str, lines: tuple[SearchParameter, ...]) -> Iterable[Target]:
+    """Return the targets of a parameter that elements directly below a path give, each once."""
+    found = (made for made in lines if made.name == name and made.expression.rpartition(".")[0] == parent)
+    return dict.fromkeys(target for made in found for target in made.targets)
 
 
 # --- from lines to targets ---
@@ -165,6 +206,8 @@ def _inside(line: Line, spot: _Spot) -> Iterable[SearchParameter]:
 
 
 def _branch(choice: Choice, line: Line, spot: _Spot) -> _Spot:
+    if choice.kind is None:
+        return spot
     kind = choice.keys[line.element]
     return replace(spot, guards=(*spot.guards, (choice.kind.names[0], kind)))
 

@@ -139,7 +139,8 @@ def _steps(
         elif isinstance(line, Choice):
             for kind, inner in line.branches.items():
                 wanted = _with_words(inner, line.search)
-                yield from _steps((wanted,), table, rows, prefix, (line.kind.names[0], kind))
+                told = line.kind and (line.kind.names[0], kind)
+                yield from _steps((wanted,), table, rows, prefix, told)
         elif isinstance(line, Extension):
             yield from _steps(line.lines if line.rows is None else (line.rows,), table, rows, prefix, guard)
         elif isinstance(line, Rows):

@@ -110,7 +110,8 @@ def from_driver(exc: psycopg.Error) -> Exception:
         return Dependents(1)
     if state == "23503":
         return Dangling(constraint)
-    if state.startswith(("22", "23")):
+    # Without a state: the driver itself refused the value, such as a text with U+0000.
+    if state.startswith(("22", "23")) or (not state and isinstance(exc, psycopg.DataError)):
         return Unfit(constraint or exc.diag.column_name or "")
     if state.startswith(_UNAVAILABLE) or (not state and isinstance(exc, psycopg.OperationalError)):
         return Unavailable()

@@ -14,7 +14,7 @@ from mappings.definitions import is_resource_type
 from mappings.element import Mapping
 from mappings.search import SearchParameter, parameters, text_targets
 from storage.model.shared import Identifier
-from storage.search.query import Coded, Condition, Refers, Target, Written
+from storage.search.query import Coded, Condition, Refers, Target, Together, Written
 
 
 def condition(mapping: Mapping, name: str, value: str, context: Context) -> Condition | None:
@@ -25,7 +25,7 @@ def condition(mapping: Mapping, name: str, value: str, context: Context) -> Cond
     base, _, modifier = name.partition(":")
     parameter = parameter_of(mapping, base)
     if modifier and modifier not in modifiers(parameter) and not _is_type(parameter, modifier):
-        offered = ", ".join(f":{each}" for each in modifiers(parameter))
+        offered = ", ".join(f":{each}" for each in modifiers(parameter)) or "none"
         raise BadRequest(
             f"{base} does not offer the modifier :{modifier}; it offers {offered}.", expression=f"http.{base}"
         )
@@ -56,6 +56,8 @@ def closest(mapping: Mapping, name: str, known: Iterable[str], what: str = "sear
 def modifiers(parameter: SearchParameter) -> tuple[str, ...]:
     """Return the modifiers that a parameter offers, apart from types of targets."""
     first = parameter.targets[0]
+    if isinstance(first, Together):
+        return ()
     offered = ["missing"]
     if parameter.type == "string" and not parameter.sounds:
         offered += ["exact", "contains"]

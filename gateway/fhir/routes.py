@@ -84,12 +84,12 @@ async def read_one(request: Ask, resource_type: FromPath[str], fhir_id: FromPath
 
 
 @get("/{resource_type:str}/{fhir_id:str}/_history/{version:str}")
-async def read_version(request: Ask, resource_type: FromPath[str], fhir_id: FromPath[str], version: FromPath[str]) -> Response[bytes]:
+async def read_version(
+    request: Ask, resource_type: FromPath[str], fhir_id: FromPath[str], version: FromPath[str]
+) -> Response[bytes]:
     """vread: https://hl7.org/fhir/R4/http.html#vread."""
     negotiate(request)
-    found = await in_thread(
-        records_of(request).vread, caller_of(request), resource_type, fhir_id, version
-    )
+    found = await in_thread(records_of(request).vread, caller_of(request), resource_type, fhir_id, version)
     return answer.resource(found)
 
 
@@ -125,10 +125,9 @@ async def update_one(request: Ask, resource_type: FromPath[str], fhir_id: FromPa
 @delete("/{resource_type:str}/{fhir_id:str}", status_code=200)
 async def delete_one(request: Ask, resource_type: FromPath[str], fhir_id: FromPath[str]) -> Response[bytes]:
     """delete: https://hl7.org/fhir/R4/http.html#delete. Deleting what is not there is no error."""
+    negotiate(request)
     seen = answer.if_match(request.headers.get("if-match"))
-    gone = await in_thread(
-        records_of(request).delete, caller_of(request), resource_type, fhir_id, seen
-    )
+    gone = await in_thread(records_of(request).delete, caller_of(request), resource_type, fhir_id, seen)
     return answer.body(None, 204, answer.version_headers(gone) if gone else None)
 
 
@@ -150,7 +149,7 @@ async def search_by_post(request: Ask, resource_type: FromPath[str]) -> Response
     return await _search(request, resource_type, "&".join(part for part in (request.url.query, form) if part))
 
 
-async def _search(request: Ask, resource_type: FromPath[str], query: FromPath[str]) -> Response[bytes]:
+async def _search(request: Ask, resource_type: str, query: str) -> Response[bytes]:
     found = await in_thread(
         search.search,
         records_of(request),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import decimal
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal, cast
@@ -23,6 +23,7 @@ from storage.search.query import (
     Coded,
     Composed,
     Flag,
+    Joint,
     Measured,
     Number,
     OfType,
@@ -32,6 +33,7 @@ from storage.search.query import (
     SearchValue,
     Span,
     Target,
+    Together,
     Token,
     Uri,
     When,
@@ -253,6 +255,20 @@ def _reference(asked: Asked, value: str) -> tuple[SearchValue, ...]:
     return (Ref(literal=plain),)
 
 
+# --- several at once: https://hl7.org/fhir/R4/search.html#composite ---
+
+
+def _joint(asked: Asked, value: str) -> tuple[SearchValue, ...]:
+    parameter, texts = asked.parameter, split(value, "$")
+    if len(texts) != len(parameter.parts) or not all(text.strip() for text in texts):
+        wanted = "$".join(part.name for part in parameter.parts)
+        raise asked.refuse(value, f"{wanted} is needed")
+    # What is wrong with a part is told of the parameter that was asked for.
+    named = (replace(part, name=parameter.name) for part in parameter.parts)
+    readings = (replace(asked, parameter=part) for part in named)
+    return (Joint(tuple(_reader(one)(one, text) for one, text in zip(readings, texts, strict=True))),)
+
+
 _READERS: dict[type[Target], Reader] = {
     Coded: _token,
     Composed: _token,
@@ -262,4 +278,5 @@ _READERS: dict[type[Target], Reader] = {
     Measured: _quantity,
     Refers: _reference,
     Written: _uri,
+    Together: _joint,
 }

@@ -6,6 +6,7 @@ https://www.hl7.org/implement/standards/product_brief.cfm?product_id=185
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,6 +16,32 @@ if TYPE_CHECKING:
 
 HEADERS = frozenset({"MSH", "SFT", "UAC", "MSA", "ERR", "FHS", "BHS", "BTS", "FTS", "EVN"})
 """Segments about the message, which is stored whole; they belong to no record."""
+
+
+def _is_timed(code: str) -> bool:
+    return code.strip().upper().startswith("T")
+
+
+RAW: dict[str, tuple[int, Callable[[str], bool]]] = {
+    "ORC-1": (1, bool),
+    "ORC-5": (1, bool),
+    "PID-8": (1, lambda code: code.strip().upper() not in ("F", "M", "O", "U", "")),
+    "TQ1-9": (1, _is_timed),
+    "OBR-5": (1, _is_timed),
+    "ORC-7": (6, _is_timed),
+    "OBR-27": (6, _is_timed),
+}
+"""Mapped fields whose code says more than its element: the component, and which codes are kept besides."""
+
+
+def _says_more(segment: Segment, number: int) -> bool:
+    component, is_kept = RAW.get(f"{segment.name}-{number}", (1, _never))
+    return is_kept(segment.field(number).first.component(component))
+
+
+def _never(code: str) -> bool:
+    del code
+    return False
 
 
 def keep_fields(
@@ -36,7 +63,8 @@ def keep_fields(
         fields = {
             str(number): segment.field(number).raw
             for number in segment.filled()
-            if not coverage.is_mapped(segment, number) and f"{segment.name}-{number}" not in rules
+            if f"{segment.name}-{number}" not in rules
+            and (not coverage.is_mapped(segment, number) or _says_more(segment, number))
         }
         if fields:
             keep(owner, segment, counts[place], fields)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mappings.messages.coverage import MessageRefused
 from mappings.messages.kept import keep, kept_field
 from mappings.messages.systems import sender_system, with_system
 from mappings.messages.workspace import refer
@@ -77,15 +76,16 @@ def _merge(told: list[dict[str, Any]], made: dict[str, Any]) -> list[dict[str, A
 def carriers(desk: Desk, resource_type: str, numbers: Numbers, patient: Record) -> list[Record]:
     """Return the orders or reports of a patient that carry any of the numbers, the placer's number first.
 
-    A number without an authority is also found under another sender's name, of the same patient. Raises
-    MessageRefused (205) where a number is of another patient's.
+    A number without an authority is also found under another sender's name, of the same patient. One of
+    another patient's is warned about (205): nothing of this patient is ever put with it.
     """
     found: list[Record] = []
     for identifier in numbers.identifiers:
         exact = desk.identified(resource_type, identifier["system"], identifier["value"])
-        records = [record for record in exact if _has(desk, record, identifier)]
-        if any(not _is_about(desk, record, patient) for record in records):
-            raise MessageRefused("205", "PID", text="The order number is of another patient's order")
+        numbered = [record for record in exact if _has(desk, record, identifier)]
+        records = [record for record in numbered if _is_about(desk, record, patient)]
+        if len(records) < len(numbered):
+            _warn_of_another(desk)
         if not records and identifier["value"] in numbers.assumed:
             wide = desk.numbered(resource_type, identifier["value"])
             records = [
@@ -97,6 +97,14 @@ def carriers(desk: Desk, resource_type: str, numbers: Numbers, patient: Record) 
 
 def _is_about(desk: Desk, record: Record, patient: Record) -> bool:
     return desk.get(record, "subject") in (None, refer(patient))
+
+
+def _warn_of_another(desk: Desk) -> None:
+    pid = desk.message.first("PID")
+    warned = any(fault.code == "205" and fault.segment == "PID" for fault in desk.coverage.warned)
+    if pid is not None and not warned:
+        text = "An order number is also that of another patient's order; this one is kept apart from it"
+        desk.coverage.warn("205", pid, 3, text=text)
 
 
 def _has(desk: Desk, record: Record, identifier: dict[str, Any]) -> bool:

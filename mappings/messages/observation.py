@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mappings import v2values
+from mappings.element import Refused
+from mappings.messages.coverage import MessageRefused
 from mappings.messages.order import add_notes, same_code
 from mappings.messages.people import organization, people
 from mappings.messages.workspace import refer
 from mappings.remainder import forget, keep
+from mappings.research import adopt
 from mappings.v2types import compact, cwe, ei
 
 if TYPE_CHECKING:
@@ -47,7 +50,7 @@ class About:
 
 def observation(desk: Desk, noted: Noted, about: About) -> Record:
     """Return the Observation of an OBX: the one among those present with its code and sub-id, else a new
-    one.
+    one. Raises MessageRefused (102) for a value that the typed row of its code cannot hold.
     """
     obx = noted.segment
     code = None if obx.field(3).is_null else cwe(obx.field(3).first, desk.context)
@@ -61,6 +64,11 @@ def observation(desk: Desk, noted: Noted, about: About) -> Record:
     _status(desk, record, obx)
     _performers(desk, record, obx)
     add_notes(desk, record, noted.notes)
+    try:
+        # The code may ask for a typed row (an outcome's), and one that is there follows what was said now.
+        adopt(record)
+    except Refused as refusal:
+        raise MessageRefused("102", obx.name, obx.number, 5, text="The value is not one of its code") from refusal
     return record
 
 

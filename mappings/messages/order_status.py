@@ -13,7 +13,7 @@ from mappings.element import IllegalTransition
 from mappings.messages.coverage import MessageRefused
 from mappings.messages.moments import moment
 from mappings.order_workflow import bring_about_walk, set_state, state_of
-from mappings.workflow.orders import OPEN, walk
+from mappings.workflow.orders import OPEN, State, Step, walk
 from mappings.workflow.reports import retracts
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def move(desk: Desk, order: Record, asked: Wanted, part: OrderPart, reporter: UU
         _refuse(desk, asked, part, "The order is cancelled or in error and stays so")
         return
     if asked.void:
-        set_state(order, present._replace(record_state="entered-in-error"))
+        _step(desk, order, present._replace(record_state="entered-in-error"))
         return
     if asked.hold is not None:
         _hold(desk, order, asked, part)
@@ -172,8 +172,10 @@ def move(desk: Desk, order: Record, asked: Wanted, part: OrderPart, reporter: UU
     bring_about_walk(order, steps, _when(desk, part), reporter)
     if steps:
         set_state(order, state_of(order)._replace(on_hold=False))
+        desk.steps.append((order, steps))
 
-def retract(order: Record, others: list[str]) -> None:
+
+def retract(desk: Desk, order: Record, others: list[str]) -> None:
     """Take an order back to completed when its last final report became entered in error; ``others`` are
     the statuses left.
     """
@@ -181,6 +183,7 @@ def retract(order: Record, others: list[str]) -> None:
         return
     set_state(order, state_of(order)._replace(status="completed"))
     order.main.update(reported_at=None, reporting_user_id=None)
+    desk.steps.append((order, (Step("reported", "completed"),)))
 
 
 def _hold(desk: Desk, order: Record, asked: Wanted, part: OrderPart) -> None:
@@ -189,7 +192,18 @@ def _hold(desk: Desk, order: Record, asked: Wanted, part: OrderPart) -> None:
     if present.status not in OPEN:
         _refuse(desk, asked, part, "The order is done and cannot be put on hold or released")
         return
-    set_state(order, present._replace(on_hold=bool(asked.hold)))
+    _step(desk, order, present._replace(on_hold=bool(asked.hold)))
+
+
+def _step(desk: Desk, order: Record, target: State) -> None:
+    """Take one step that is no way to walk, a new order first to ordered; tell it in the order's history."""
+    present = state_of(order)
+    steps = () if order.main["status"] else walk(None, "ordered")
+    if target.name != present.name:
+        steps = (*steps, Step(present.name, target.name))
+    set_state(order, target)
+    if steps:
+        desk.steps.append((order, steps))
 
 
 def _refuse(desk: Desk, asked: Wanted, part: OrderPart, text: str) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mappings.messages.coverage import MessageRefused
 from mappings.messages.diagnosis import diagnoses
 from mappings.messages.encounter import encounter
 from mappings.messages.groups import OrderPart, PatientPart, group
@@ -82,8 +81,8 @@ def find_orders(
     """Return the orders that a group is about: those with its numbers and its code (all of them where it
     has no code).
 
-    Placer and filler number are not enough, because one number may stand for several OBR. Raises
-    MessageRefused (205) for a new order (NW) whose number is that of another order.
+    Placer and filler number are not enough, because one number may stand for several OBR. A new order (NW)
+    whose number is that of an order of something else is an order of its own, and warned about (205).
     """
     found = [
         desk.meet(record, f"{order.path}.{order.head.name}")
@@ -98,9 +97,9 @@ def find_orders(
         taken.append(chosen)
         return [chosen]
     if _control(order) in ("NW", "SN") and not same:
-        raise MessageRefused(
-            "205", order.head.name, order.head.number, 2, text="The number is of another order"
-        )
+        text = "The number is also that of an order of something else; this one is kept apart from it"
+        desk.coverage.warn("205", order.head, 2, text=text)
+        return []
     return found if len(found) == 1 and not same else []
 
 

@@ -120,7 +120,7 @@ def _bring_on(desk: Desk, order: Record, made: Record, item: OrderPart, obr: Seg
         move(desk, order, Wanted("ordered"), item)
     if status == "entered-in-error":
         others = desk.workspace.referring("DiagnosticReport", "basedOn", order.resource["id"])
-        retract(order, [other.main["status"] for other in others if other is not made])
+        retract(desk, order, [other.main["status"] for other in others if other is not made])
         return
     target = order_target(status, letter)
     told = read_status(desk, item)

@@ -22,6 +22,7 @@ from storage.model.shared import Identifier, Reference
 
 if TYPE_CHECKING:
     from mappings.er7 import Message, Segment
+    from mappings.workflow.orders import Step
     from storage.record import Record
 
 __all__ = ["Coverage", "Desk", "MessageRefused", "Warned", "Workspace", "Written", "refer"]
@@ -88,8 +89,8 @@ class Written:
 class Desk:
     """Everything one message is worked on with.
 
-    ``written`` are the records that it was about, ``owners`` (by a segment's index) those that keep what is not
-    mapped, ``found`` what was looked up by identifier.
+    ``written`` are the records that it was about, ``steps`` those that orders took in their workflow,
+    ``owners`` (by a segment's index) the records that keep what is not mapped, ``found`` what was looked up.
     """
 
     workspace: Workspace
@@ -97,6 +98,9 @@ class Desk:
     message: Message
     coverage: Coverage = field(default_factory=Coverage)
     written: list[Written] = field(default_factory=list[Written])
+    steps: list[tuple[Record, tuple[Step, ...]]] = field(
+        default_factory=list[tuple["Record", "tuple[Step, ...]"]]
+    )
     owners: dict[int, Record] = field(default_factory=dict[int, "Record"])
     found: dict[tuple[str, str | None, str], list[Record]] = field(
         default_factory=dict[tuple[str, "str | None", str], list["Record"]]

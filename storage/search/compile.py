@@ -5,7 +5,6 @@ Values are bound parameters throughout, so that queries of the same shape are co
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -13,41 +12,15 @@ import sqlalchemy as sa
 from storage.model.people import AppUser
 from storage.model.resource import ResourceVersion
 from storage.model.shared import Reference
-from storage.search import date, quantity, reference, string, token, uri
+from storage.search.kinds import KINDS
 from storage.search.present import present, where
-from storage.search.query import (
-    Chained,
-    Coded,
-    Composed,
-    Condition,
-    Flag,
-    Linked,
-    Measured,
-    Query,
-    Ref,
-    Refers,
-    Span,
-    Target,
-    Words,
-    Written,
-)
+from storage.search.query import Chained, Condition, Joint, Linked, Query, Ref, Target, Together
 from storage.search.scope import ONE, Scope, Test, alias, found, one_of
 from storage.search.sort import after, order, sort_keys
+from storage.search.together import together
 
 if TYPE_CHECKING:
     from storage.search.page import Cursor
-
-_KINDS: dict[type[Target], Callable[[Any, Any, Any], Test]] = {
-    Coded: token.coded,
-    Flag: token.flag,
-    Composed: token.composed,
-    Words: string.words,
-    Span: date.span,
-    Refers: reference.refers,
-    Linked: reference.linked,
-    Measured: quantity.measured,
-    Written: uri.written,
-}
 
 
 def condition(scope: Scope, asked: Condition | Chained) -> Test:
@@ -62,7 +35,9 @@ def condition(scope: Scope, asked: Condition | Chained) -> Test:
 
 
 def _matches(scope: Scope, target: Target, asked: Condition) -> Test:
-    kind = _KINDS[type(target)]
+    if isinstance(target, Together):
+        return together(scope, target, [value for value in asked.values if isinstance(value, Joint)])
+    kind = KINDS[type(target)]
     return found(
         scope, target.place, lambda columns: kind(target, asked.values, columns), absent=asked.negated
     )

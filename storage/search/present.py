@@ -14,6 +14,7 @@ from storage.search.query import (
     Refers,
     Span,
     Target,
+    Together,
     Words,
     Written,
 )
@@ -48,3 +49,5 @@ def columns_of(target: Target) -> tuple[str, ...]:
             return tuple(sorted({name for _, case in cases for name, _ in case}))
         case Refers():
             return ("target_fhir_id",)
+        case Together():
+            return ("id",)

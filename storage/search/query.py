@@ -132,7 +132,17 @@ class Written:
     norm: str | None = None
 
 
-Target = Coded | Flag | Composed | Words | Span | Refers | Linked | Measured | Written
+@dataclass(frozen=True)
+class Together:
+    """Several things that one and the same item must meet. The items are the rows of ``place``: the
+    resource's own row, or those of an array; of each part there are the targets that belong to an item.
+    """
+
+    place: Place
+    parts: tuple[tuple[Target, ...], ...]
+
+
+Target = Coded | Flag | Composed | Words | Span | Refers | Linked | Measured | Written | Together
 
 
 # --- values ---
@@ -207,7 +217,14 @@ class Uri:
     below: bool = False
 
 
-SearchValue = Token | OfType | Word | When | Number | Ref | Uri
+@dataclass(frozen=True)
+class Joint:
+    """What is asked of each part of a ``Together``: alternatives."""
+
+    parts: tuple[tuple[SearchValue, ...], ...]
+
+
+SearchValue = Token | OfType | Word | When | Number | Ref | Uri | Joint
 
 
 # --- the query ---

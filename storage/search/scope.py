@@ -87,11 +87,14 @@ def one_of(column: Any, values: Sequence[Any]) -> Test:
     return column == values[0] if len(values) == 1 else column.in_(values)
 
 
-def hanging(scope: Scope, place: Place) -> tuple[sa.FromClause, list[Test]]:
-    """Return the rows of a place outside the typed row, and what ties them to the resource."""
+def hanging(scope: Scope, place: Place, owner: Any = None) -> tuple[sa.FromClause, list[Test]]:
+    """Return the rows of a place outside the typed row, and what ties them to the resource; ``owner`` is a
+    column that has its id too, where that is nearer.
+    """
     source = alias(place.table.table, scope.depth)
     key = source.c["owner_id"] if "owner_id" in source.c else source.c["id"]
-    tied: list[Test] = [key == scope.resource.c.id, *guarded(source.c, place)]
+    owned = key == (scope.resource.c.id if owner is None else owner)
+    tied: list[Test] = [owned, *guarded(source.c, place)]
     tied += [one_of(source.c[name], ids) for name, ids in scope.known.items() if name in source.c]
     return source, tied
 

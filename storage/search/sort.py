@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from storage.model.resource import Resource
 from storage.search.present import columns_of
-from storage.search.query import Composed, Flag, Place, Sort, Span
+from storage.search.query import Composed, Flag, Place, Sort, Span, Together
 from storage.search.scope import Scope, Test, hanging
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ class Key:
 
 
 def sortable(sort: Sort) -> bool:
-    """Tell whether a target has a value to sort by: flags in rows of their own and composed codes have
-    none.
+    """Tell whether a target has a value to sort by: flags in rows of their own, composed codes and
+    what must be met together have none.
     """
-    if isinstance(sort.target, Composed):
+    if isinstance(sort.target, Composed | Together):
         return False
     return not (isinstance(sort.target, Flag) and "owner_id" in sort.target.place.table.table.c)
 

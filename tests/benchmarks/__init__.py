@@ -1,4 +1,4 @@
-"""What costs how much, as ratios of two ways on the same machine: `python -m tests.benchmarks [WORD] [--quick]`.
+"""What costs how much, on this machine: `python -m tests.benchmarks [WORD] [--quick]`.
 
 `bench_session` measures the store by itself, `bench_gateway` a whole gateway from outside.
 """

@@ -1,4 +1,4 @@
-"""Runs the benchmarks: all, or those whose module or scenario holds the given word; slowness is no failure."""
+"""Runs the benchmarks: all, or those whose module or scenario holds a word; slowness is no failure."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="shorter series: under 25 seconds in all")
     asked = parser.parse_args()
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=120)
     if asked.word in "bench_session":
         with folder() as place, start_embedded(place) as server:
             migrate.upgrade(server.url)

@@ -62,15 +62,20 @@ class Bench:
         return Use(processor(self.gateway.processes()), processor(self.databases()))
 
     def measure(self, scenario: Scenario, clients: int) -> Row:
-        port = self.gateway.mllp_port if scenario.protocol == "mllp" else self.gateway.http_port
-        count = int(AT_MOST_A_SECOND * self.seconds) if scenario.once else 1000
-        requests = [scenario.request(f"c{clients}x", n) for n in range(count)]
+        """Send for a while to warm the connections' plans up, then measure."""
+        self._send(scenario, clients, f"w{clients}x", self.seconds / 3)
         before = self.use()
-        outcome = send(Job(scenario.protocol, port, clients, self.seconds, requests, not scenario.once))
+        outcome = self._send(scenario, clients, f"c{clients}x", self.seconds)
         after = self.use()
         return Row(
             scenario.name, clients, outcome, after.gateway - before.gateway, after.database - before.database
         )
+
+    def _send(self, scenario: Scenario, clients: int, run: str, seconds: float) -> Outcome:
+        port = self.gateway.mllp_port if scenario.protocol == "mllp" else self.gateway.http_port
+        count = int(AT_MOST_A_SECOND * seconds) if scenario.once else 1000
+        requests = [scenario.request(run, n) for n in range(count)]
+        return send(Job(scenario.protocol, port, clients, seconds, requests, not scenario.once))
 
 
 def processor(processes: list[psutil.Process]) -> float:
@@ -101,7 +106,7 @@ def started(folder: Path, seconds: float, console: Console) -> Generator[Bench]:
 def run(folder: Path, console: Console, word: str, *, quick: bool) -> None:
     """Measure the scenarios whose names hold the word, and print one table."""
     chosen = [scenario for scenario in SCENARIOS if word in scenario.name]
-    with started(folder, 0.4 if quick else 1.8, console) as bench:
+    with started(folder, 0.25 if quick else 1.6, console) as bench:
         send(Job("http", bench.gateway.http_port, 4, 60, kept(), again=False))
         rows: list[Row] = []
         with Progress(console=console, transient=True) as progress:
@@ -148,9 +153,10 @@ def _commit_row(bench: Bench) -> Row:
 def table(rows: list[Row], writes: set[str]) -> Table:
     """One line for each scenario; `x bare` is its time over that of the reference, at as many clients."""
     made = Table(
-        title="one worker", caption="CPU: ms for each request. x bare: writes against insert + commit."
+        title="one worker",
+        caption="CPU: ms for each request, of the gateway and of PostgreSQL. x bare: writes against insert + commit.",
     )
-    made.add_column("what")
+    made.add_column("what", no_wrap=True)
     for name in (
         "clients",
         "requests/s",
@@ -161,7 +167,7 @@ def table(rows: list[Row], writes: set[str]) -> Table:
         "CPU PostgreSQL",
         "x bare",
     ):
-        made.add_column(name, justify="right")
+        made.add_column(name, justify="right", no_wrap=True)
     reference = {(row.name, row.clients): 1 / row.rate for row in rows if row.name in (BARE, COMMIT)}
     for row in rows:
         bare_time = reference[(COMMIT, 1) if row.name in writes else (BARE, row.clients)]

@@ -24,7 +24,7 @@ _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 
 class Job(msgspec.Struct):
-    """What to send: requests in their order, again from the start with `again`, until one limit is reached."""
+    """What to send: requests in their order, with `again` over and over, until one limit is reached."""
 
     protocol: Literal["http", "mllp"]
     port: int
@@ -87,7 +87,7 @@ def drive(job: Job) -> Outcome:
 
 def _note(outcome: Outcome, client: Client, accepted: Callable[[bytes], bool]) -> None:
     outcome.times.append(time.perf_counter() - client.sent_at)
-    if not accepted(client.answer):
+    if not accepted(bytes(client.answer)):
         outcome.refused += 1
         outcome.refusal = outcome.refusal or bytes(client.answer)
     client.answer.clear()

@@ -109,7 +109,8 @@ def oru(number: str, place: int) -> bytes:
 
 def _pid(place: int) -> str:
     number = place % 500
-    return f"PID|1||H{number}^^^CITY^MR||{FAMILIES[place % len(FAMILIES)]}^Ann||19700101|F|||1 High St^^Bergen^^5003^NO"
+    family = FAMILIES[place % len(FAMILIES)]
+    return f"PID|1||H{number}^^^CITY^MR||{family}^Ann||19700101|F|||1 High St^^Bergen^^5003^NO"
 
 
 def _frame(*segments: str) -> bytes:

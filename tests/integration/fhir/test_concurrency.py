@@ -40,7 +40,9 @@ def test_of_writers_who_name_the_same_version_exactly_one_wins(fhir: Fhir) -> No
     fhir.made("Patient", id="p")
     for version in range(1, 4):
         answers = at_once(
-            lambda n, v=version: fhir.put("Patient/p", patient("p", multipleBirthInteger=100 * v + n), if_match=f'W/"{v}"')
+            lambda n, v=version: fhir.put(
+                "Patient/p", patient("p", multipleBirthInteger=100 * v + n), if_match=f'W/"{v}"'
+            )
         )
         assert statuses(answers) == {200: 1, 412: WRITERS - 1}
         (won,) = [answer for answer in answers if answer.status_code == 200]
@@ -90,7 +92,12 @@ def test_of_writers_who_create_the_same_content_under_one_id_one_makes_a_version
 
 
 def test_order_numbers_of_many_writers_are_unique_and_without_gaps(fhir: Fhir) -> None:
-    order = {"resourceType": "ServiceRequest", "status": "active", "intent": "order", "subject": {"display": "x"}}
+    order = {
+        "resourceType": "ServiceRequest",
+        "status": "active",
+        "intent": "order",
+        "subject": {"display": "x"},
+    }
     answers = at_once(lambda _: [fhir.post("ServiceRequest", order) for _ in range(3)])
     made = [answer.json() for several in answers for answer in several]
     for system in ("order-number", "accession-number"):
@@ -115,7 +122,11 @@ def test_writers_who_refer_to_each_other_all_get_through(fhir: Fhir) -> None:
         return [
             fhir.put(
                 f"Patient/{one}",
-                patient(one, multipleBirthInteger=10 * number + turn + 1, link=[{"other": {"reference": f"Patient/{other}"}, "type": "seealso"}]),
+                patient(
+                    one,
+                    multipleBirthInteger=10 * number + turn + 1,
+                    link=[{"other": {"reference": f"Patient/{other}"}, "type": "seealso"}],
+                ),
             )
             for turn in range(4)
         ]
@@ -124,7 +135,9 @@ def test_writers_who_refer_to_each_other_all_get_through(fhir: Fhir) -> None:
     assert statuses(answers) == {201: 2, 200: 30}
 
 
-def test_a_reference_and_its_target_that_come_at_the_same_time_find_each_other(fhir: Fhir, store: Store) -> None:
+def test_a_reference_and_its_target_that_come_at_the_same_time_find_each_other(
+    fhir: Fhir, store: Store
+) -> None:
     pairs = 24
 
     def write(number: int) -> list[httpx.Response]:

@@ -67,7 +67,9 @@ def test_any_other_preference_answers_the_resource(fhir: Fhir, asked: str) -> No
     assert fhir.post("Patient", PATIENT, prefer=asked).json()["resourceType"] == "Patient"
 
 
-@pytest.mark.parametrize("kind", ["application/json", "application/fhir+json; charset=UTF-8; fhirVersion=4.0"])
+@pytest.mark.parametrize(
+    "kind", ["application/json", "application/fhir+json; charset=UTF-8; fhirVersion=4.0"]
+)
 def test_json_of_each_name_is_taken(fhir: Fhir, kind: str) -> None:
     assert fhir.post("Patient", PATIENT, content_type=kind).status_code == 201
 
@@ -82,12 +84,16 @@ def test_a_resource_of_each_type_comes_back_as_it_was_sent(fhir: Fhir, name: str
 
 
 def test_references_to_what_is_not_there_are_kept_as_they_are(fhir: Fhir) -> None:
-    made = fhir.made("Observation", status="final", code={"text": "x"}, subject={"reference": "Patient/later"})
+    made = fhir.made(
+        "Observation", status="final", code={"text": "x"}, subject={"reference": "Patient/later"}
+    )
     assert made["subject"] == {"reference": "Patient/later"}
 
 
 def test_a_reference_is_followed_as_soon_as_its_target_comes(fhir: Fhir) -> None:
-    made = fhir.made("Observation", status="final", code={"text": "x"}, subject={"reference": "Patient/later"})
+    made = fhir.made(
+        "Observation", status="final", code={"text": "x"}, subject={"reference": "Patient/later"}
+    )
     asked = "Observation?patient.family=nakamura"
     assert fhir.get(asked).json()["total"] == 0
     fhir.made("Patient", id="later", name=PATIENT["name"])
@@ -107,7 +113,11 @@ def test_an_identifier_of_a_unique_system_is_taken_once(fhir: Fhir, store: Store
 
 def test_a_required_code_that_is_only_an_extension_is_refused_and_named(fhir: Fhir, store: Store) -> None:
     before = rows(store)
-    absent = {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]}
+    absent = {
+        "extension": [
+            {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}
+        ]
+    }
     for name, element in REQUIRED_CODES:
         value = {key: part for key, part in valid(name).items() if key != element} | {f"_{element}": absent}
         issue = outcome(fhir.post(name, _bytes(value)), 422)

@@ -42,7 +42,12 @@ def test_a_history_has_every_version_newest_first(fhir: Fhir) -> None:
     assert (bundle["type"], bundle["total"]) == ("history", 4)
     assert numbers(bundle) == [f'W/"{n}"' for n in (4, 3, 2, 1)]
     told = [(e["request"]["method"], e["response"]["status"][:3], "resource" in e) for e in bundle["entry"]]
-    assert told == [("PUT", "201", True), ("DELETE", "204", False), ("PUT", "200", True), ("PUT", "201", True)]
+    assert told == [
+        ("PUT", "201", True),
+        ("DELETE", "204", False),
+        ("PUT", "200", True),
+        ("PUT", "201", True),
+    ]
     assert {e["request"]["url"] for e in bundle["entry"]} == {"Patient/p"}
     assert {e["fullUrl"] for e in bundle["entry"]} == {f"{fhir.base}/Patient/p"}
     assert bundle["entry"][-1]["resource"] == first

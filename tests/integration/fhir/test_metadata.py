@@ -89,7 +89,9 @@ INTERACTIONS = {
     "delete": (lambda fhir, name: fhir.delete(f"{name}/x"), 204),
 }
 ELSEWHERE = {
-    "patch": lambda fhir, name: fhir.ask("PATCH", f"{name}/x", b"[]", content_type="application/json-patch+json"),
+    "patch": lambda fhir, name: fhir.ask(
+        "PATCH", f"{name}/x", b"[]", content_type="application/json-patch+json"
+    ),
     "history-type": lambda fhir, name: fhir.get(f"{name}/_history"),
 }
 
@@ -144,7 +146,12 @@ def test_each_search_parameter_that_is_not_told_is_refused(fhir: Fhir, name: str
 
 
 def test_types_that_are_not_told_are_refused(fhir: Fhir) -> None:
-    for name in [*sorted(definitions.resource_types() - REGISTRY.keys())[:40], "patient", "Unicorn", "_history"]:
+    for name in [
+        *sorted(definitions.resource_types() - REGISTRY.keys())[:40],
+        "patient",
+        "Unicorn",
+        "_history",
+    ]:
         outcome(fhir.get(name), 404, "not-supported")
         outcome(fhir.get(f"{name}/1"), 404, "not-supported")
         outcome(fhir.put(f"{name}/1", {"resourceType": name, "id": "1"}), 404, "not-supported")

@@ -53,7 +53,9 @@ def test_ids_are_told_apart_by_case(fhir: Fhir) -> None:
     outcome(fhir.get("Patient/aB"), 404)
 
 
-@pytest.mark.parametrize("asked", ["application/fhir+json", "application/json", "*/*", "text/html, */*;q=0.1"])
+@pytest.mark.parametrize(
+    "asked", ["application/fhir+json", "application/json", "*/*", "text/html, */*;q=0.1"]
+)
 def test_json_is_given_to_whoever_takes_it(fhir: Fhir, asked: str) -> None:
     fhir.made("Patient", id="p")
     answer = fhir.get("Patient/p", accept=asked)

@@ -10,7 +10,6 @@ import pytest
 from storage.session import Store
 from tests.fixtures.server import Fhir, outcome, rows
 
-
 ABSENT = {"extension": [{"url": "urn:x:absent", "valueCode": "unknown"}]}
 
 
@@ -112,5 +111,7 @@ def test_prefer_decides_what_an_update_answers(fhir: Fhir) -> None:
 def test_order_numbers_stay_where_an_update_leaves_them_out(fhir: Fhir) -> None:
     order = {"status": "active", "intent": "order", "subject": {"reference": "Patient/p"}}
     made = fhir.made("ServiceRequest", id="o", **order)
-    again = fhir.put("ServiceRequest/o", {"resourceType": "ServiceRequest", "id": "o", **order, "priority": "stat"})
+    again = fhir.put(
+        "ServiceRequest/o", {"resourceType": "ServiceRequest", "id": "o", **order, "priority": "stat"}
+    )
     assert again.json()["identifier"] == made["identifier"]

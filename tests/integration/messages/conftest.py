@@ -57,6 +57,8 @@ def apply(unit: Unit, raw: bytes) -> Applied:
     message = er7.read(raw)
     desk = Desk(unit, V2Context(unit.site.zone, unit.site.systems, message.version), message)
     HANDLERS[message.message_code, message.trigger_event](desk)
+    for order, steps in desk.steps:
+        unit.tell(order, steps)
     source = f"urn:uuid:{unit.new_id()}"
     for item in desk.written:
         if item.action != "matched":

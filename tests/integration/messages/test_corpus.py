@@ -99,6 +99,19 @@ def test_each_order_and_result_of_the_corpus_is_applied_and_renders_as_valid_fhi
     assert seen > 30
 
 
+def test_the_corpus_is_applied_one_message_after_the_other_though_files_share_numbers(
+    corpus: Path, gateway: Any
+) -> None:
+    refused: dict[str, str] = {}
+    for name, raw in readable(corpus):
+        try:
+            gateway.send(raw)
+        except MessageRefused as refusal:
+            refused[name.partition("#")[0]] = refusal.warning.code
+    assert refused == REFUSED
+    assert len(gateway.all("ServiceRequest")) > 30
+
+
 def test_each_order_and_result_of_the_corpus_writes_nothing_when_it_comes_again(
     corpus: Path, gateway: Any
 ) -> None:

@@ -25,7 +25,7 @@ def test_what_has_no_element_is_kept_on_the_record_that_it_belongs_to(gateway: A
     assert patient["PID"] == {"36": "Beagle"}
     assert patient["ZPI"] == {"1": "1", "2": "house^code"}
     assert patient["AL1"]["3"] == "P^Penicillin"
-    assert order["ORC"] == {"6": "E", "11": "12^Clerk^Jo"}
+    assert order["ORC"] == {"1": "NW", "6": "E", "11": "12^Clerk^Jo"}
     assert order["ZOR"] == {"1": "red"}
     told = applied.coverage
     assert told.ignored["AL1[1]-3"].startswith("No resource")
@@ -45,3 +45,12 @@ def test_the_report_is_written_as_json(gateway: Any) -> None:
     told = gateway.send(RAW).coverage.as_json()
     assert set(told) == {"mapped", "ignored", "warned"}
     assert {"code": "0", "place": "PID[1]-36", "text": "PID-36 is kept but not mapped"} in told["warned"]
+
+
+def test_a_code_that_says_more_than_its_element_is_kept_besides(gateway: Any) -> None:
+    gateway.send(RAW.replace("|||F|||", "|||A|||").replace("Aspiration^C4", "Aspiration^C4|TS"))
+    patient, order = gateway.only("Patient"), gateway.only("ServiceRequest")
+    assert patient["gender"] == "other"
+    assert gateway.row("resource", patient["id"])["v2_remainder"]["PID"]["8"] == "A"
+    assert order["priority"] == "urgent"
+    assert gateway.row("resource", order["id"])["v2_remainder"]["OBR"]["5"] == "TS"

@@ -95,21 +95,23 @@ def test_a_change_of_content_updates_the_order_and_keeps_its_status(gateway: Any
     assert gateway.row("service_order", found["id"])["status"] == "in_progress"
 
 
-def test_a_new_order_under_the_number_of_another_one_is_refused(gateway: Any) -> None:
+def test_a_new_order_under_the_number_of_another_one_is_kept_apart_and_warned_about(gateway: Any) -> None:
     gateway.send(order())
-    with pytest.raises(MessageRefused) as refused:
-        gateway.send(order(code="99999^Something else^C4"))
-    assert refused.value.warning.code == "205"
-    assert (refused.value.warning.segment, refused.value.warning.field) == ("ORC", 2)
-    assert gateway.only("ServiceRequest")["code"]["coding"][0]["code"] == "27447"
+    applied = gateway.send(order(code="99999^Something else^C4"))
+    assert applied.codes() == ["205"]
+    codes = [item["code"]["coding"][0]["code"] for item in gateway.all("ServiceRequest")]
+    assert codes == ["27447", "99999"]
 
 
-def test_a_number_of_another_patients_order_is_refused(gateway: Any) -> None:
+def test_an_order_with_the_number_of_another_patients_order_is_kept_apart_and_warned_about(
+    gateway: Any,
+) -> None:
     gateway.send(order())
-    with pytest.raises(MessageRefused) as refused:
-        gateway.send(order(pid="PID|1||9999^^^WEST^MR||Other^One"))
-    assert refused.value.warning.code == "205"
-    assert len(gateway.all("Patient")) == 1
+    applied = gateway.send(order(pid="PID|1||9999^^^WEST^MR||Other^One"))
+    assert applied.codes() == ["205"]
+    subjects = [item["subject"]["reference"] for item in gateway.all("ServiceRequest")]
+    assert subjects == [f"Patient/{item['id']}" for item in gateway.all("Patient")]
+    assert len(set(subjects)) == 2
 
 
 def test_a_cancelled_order_is_revoked_with_its_reason_and_stays_so(gateway: Any) -> None:

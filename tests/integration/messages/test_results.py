@@ -320,3 +320,21 @@ def test_a_value_that_a_research_column_cannot_hold_refuses_the_message(gateway:
     assert (refused.value.warning.segment, refused.value.warning.sequence) == ("OBX", 1)
     assert refused.value.warning.code in ("102", "103")
     assert gateway.all("Patient") == []
+
+
+def scored(control_id: str, score: int) -> str:
+    return f"""
+        MSH|^~\\&|PROMS|WEST|SUTURE|OR|20260301080000||ORU^R01|{control_id}|P|2.5.1
+        PID|1||1234^^^WEST^MR||Doe^Jane
+        OBR|1||F900^PROMS|82324-5^KOOS JR^LN|||20260301||||||||||||||||||F
+        OBX|1|NM|82324-5^KOOS JR^LN||{score}|{{score}}^score^UCUM|||||F
+        """
+
+
+def test_a_score_that_comes_again_with_another_value_changes_the_outcomes_typed_row(gateway: Any) -> None:
+    gateway.send(scored("S1", 61))
+    gateway.send(scored("S2", 74))
+    found = gateway.only("Observation")
+    assert found["valueQuantity"]["value"] == 74
+    assert gateway.row("rc_outcome", found["id"])["score"] == 74
+    assert gateway.row("rc_outcome", found["id"])["instrument"] == "KOOS_JR"
