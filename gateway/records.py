@@ -1,7 +1,7 @@
 """The one way in: every door creates, reads, changes, deletes and finds resources through these calls.
 
-Each call carries a Caller (who, through which door), runs in a thread of its own and is one transaction. What is
-returned is stored versions, whose bytes are the answer.
+Each call carries a Caller (who, through which door), runs in a thread of its own and is one transaction. What
+is returned is stored versions, whose bytes are the answer.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import psycopg
+import structlog
 from sqlalchemy.exc import DBAPIError
 
 from gateway import errors
@@ -34,6 +35,7 @@ ANY_VERSION = 0
 """As ``if_match``: whichever version stands, but one must."""
 
 T = TypeVar("T")
+_log = structlog.get_logger(__name__)
 Clock = Callable[[], datetime]
 
 
@@ -69,7 +71,7 @@ class Records:
         self.new_id = new_id
         self.site = _site(store, zone)
 
-    # --- reading -----------------------------------------------------------------------------------------------
+    # --- reading -----------------------------------------------------------------------------------------
 
     def read(self, caller: Caller, resource_type: str, fhir_id: str) -> Stored:
         """Return the current version. Raises UnsupportedType, NotFound, Deleted."""
@@ -79,7 +81,7 @@ class Records:
         return _present(found, resource_type, fhir_id)
 
     def vread(self, caller: Caller, resource_type: str, fhir_id: str, version: str) -> Stored:
-        """Return one version. Raises UnsupportedType, NotFound, Deleted (where that version is the deletion)."""
+        """Return one version. Raises UnsupportedType, NotFound, Deleted (that version is the deletion)."""
         mapping_of(resource_type)
         number = int(version) if version.isdecimal() and len(version) < 10 else 0
         with self.store.connection() as connection:
@@ -89,7 +91,10 @@ class Records:
     def history(
         self, caller: Caller, resource_type: str, fhir_id: str, count: int, before: int | None = None
     ) -> History:
-        """Return up to ``count`` versions older than ``before``, newest first. Raises UnsupportedType, NotFound."""
+        """Return up to ``count`` versions older than ``before``, newest first.
+
+        Raises UnsupportedType, NotFound.
+        """
         mapping_of(resource_type)
         with self.store.connection() as connection:
             total = versions.count(connection, resource_type, fhir_id)
@@ -103,7 +108,7 @@ class Records:
         with self.store.sql() as connection:
             return search.run(connection, query)
 
-    # --- writing -----------------------------------------------------------------------------------------------
+    # --- writing -----------------------------------------------------------------------------------------
 
     def create(self, caller: Caller, resource_type: str, value: dict[str, Any]) -> Stored:
         """Store a new resource under an id of ours. Raises Problem."""
@@ -126,8 +131,8 @@ class Records:
     ) -> Written:
         """Replace a resource, or create it under the caller's id, or revive a deleted one.
 
-        A value that changes nothing makes no version. Raises Problem; StaleVersion where ``if_match`` is not the
-        current version.
+        A value that changes nothing makes no version. Raises Problem; StaleVersion where ``if_match`` is not
+        the current version.
         """
         mapping_of(resource_type)
 
@@ -147,9 +152,10 @@ class Records:
     def delete(
         self, caller: Caller, resource_type: str, fhir_id: str, if_match: int | None = None
     ) -> Stored | None:
-        """Delete a resource: it is gone for readers, its versions stay. Returns None where there was nothing to delete.
+        """Delete a resource: it is gone for readers, its versions stay.
 
-        Raises Problem: HasDependents where live rows still belong to it.
+        Returns None where there was nothing to delete. Raises Problem: HasDependents where live rows still
+        belong to it.
         """
         mapping_of(resource_type)
 
@@ -166,7 +172,7 @@ class Records:
     def unit(self, caller: Caller, work: Callable[[Unit], T]) -> T:
         """Run ``work`` on a unit of work in one transaction, committed when it returns.
 
-        After a deadlock it is run again, as it is where another created a resource under the same id meanwhile.
+        After a deadlock it is run again, as it is where another created a resource under the same id.
         Raises Problem for everything that the rules and the database refuse.
         """
         try:
@@ -187,12 +193,12 @@ class Records:
 
         try:
             done = self.store.run(attempt)
-            self._bring_together(units[-1].apart)
         except (psycopg.Error, DBAPIError) as error:
             refusal = known(error)
             if isinstance(refusal, Duplicate) and refusal.what == "uq_identifier":
                 raise self._taken(units[-1].identifiers()) from error
             raise refusal from error
+        self._bring_together(units[-1].apart)
         return done
 
     def _bring_together(self, apart: set[tuple[str, str]]) -> None:
@@ -200,11 +206,16 @@ class Records:
 
         Neither saw the other's rows before it committed; whoever commits last sees those of both.
         """
-        if apart:
+        if not apart:
+            return
+        try:
             self.store.run(lambda session: loader.point(session.raw, apart, link_column))
+        except (psycopg.Error, DBAPIError) as error:
+            # What was asked for is committed: the caller must not be told otherwise.
+            _log.warning("references left apart", count=len(apart), exc_info=error)
 
     def _taken(self, identifiers: list[tuple[str, str, str]]) -> Duplicate:
-        """Return which of the identifiers of a refused unit of work is in use already: (type, system, value) each."""
+        """Return which of the identifiers (type, system, value) of a refused unit of work is in use."""
         with self.store.connection() as connection:
             taken = loader.taken(connection, identifiers)
         return Duplicate("identifier", *(taken or (None, None)))

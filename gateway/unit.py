@@ -1,8 +1,9 @@
-"""One unit of work: the resources that one request or message reads and changes, written together or not at all.
+"""One unit of work: the resources that one request or message reads and changes, written together or not at
+all.
 
-A unit hands out records, whoever asks: a FHIR interaction replaces one, a message fills several field by field, the
-native door sets columns. What they have in common happens here, once: projections, references, numbers, rules,
-versions, rendering.
+A unit hands out records, whoever asks: a FHIR interaction replaces one, a message fills several field by
+field, the native door sets columns. What they have in common happens here, once: projections, references,
+numbers, rules, versions, rendering.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ NewId = Callable[[], UUID]
 
 @dataclass
 class Draft:
-    """A record in work: how it stood (None for a new one), what its bytes were, and what is to be done with it."""
+    """A record in work: how it stood (None for a new one), what its bytes were, and what is to be done with
+    it.
+    """
 
     mapping: Mapping
     record: Record
@@ -78,7 +81,7 @@ class Unit:
         self._walking: set[UUID] = set()
         self._after: list[Callable[[], None]] = []
 
-    # --- getting records ---------------------------------------------------------------------------------------
+    # --- getting records ---------------------------------------------------------------------------------
 
     def new(self, resource_type: str, fhir_id: str | None = None) -> Record:
         """Return a blank record of a new resource, to be filled; it is written at the next flush."""
@@ -132,13 +135,17 @@ class Unit:
         return self.load(resource_type, found)
 
     def numbered(self, resource_type: str, value: str) -> list[Record]:
-        """Return the live records of a type that carry an identifier of that value, of whatever system, locked."""
+        """Return the live records of a type that carry an identifier of that value, of whatever system,
+        locked.
+        """
         raw = self.session.raw
         found = self._sure(resource_type, value, lambda: loader.numbered(raw, resource_type, value))
         return self.load(resource_type, found)
 
     def _sure(self, resource_type: str, value: str, find: Callable[[], list[UUID]]) -> list[UUID]:
-        """Look again under a lock where nothing is found: whoever comes at the same time must not make it twice."""
+        """Look again under a lock where nothing is found: whoever comes at the same time must not make it
+        twice.
+        """
         found = find()
         if not found:
             loader.claim(self.session.raw, f"{resource_type} {value}")
@@ -149,7 +156,7 @@ class Unit:
         """Return the live records of a type that refer to a resource at a path, locked."""
         return self.load(resource_type, loader.referring(self.session.raw, resource_type, path, target))
 
-    # --- changing them -----------------------------------------------------------------------------------------
+    # --- changing them -----------------------------------------------------------------------------------
 
     def touch(self, record: Record, op: Op = "update") -> None:
         """Say that a loaded record was changed and shall be written (if it really differs)."""
@@ -159,7 +166,9 @@ class Unit:
         draft.changed = True
 
     def replace(self, old: Record, value: dict[str, Any]) -> Record:
-        """Replace a loaded record by a FHIR resource; elements that the server owns stay where it leaves them out."""
+        """Replace a loaded record by a FHIR resource; elements that the server owns stay where it leaves
+        them out.
+        """
         draft = self.drafts[old.resource["id"]]
         blank = resource.blank(draft.mapping, self.new_id)
         for name in ("id", "fhir_id", "version", "last_updated", "created_at", "created_by", "v2_remainder"):
@@ -176,7 +185,9 @@ class Unit:
         self._after.append(partial(work, self.session.raw, *values))
 
     def walk(self, record: Record) -> None:
-        """Say that a record was taken forward by a fact: its change is told, not asked for, and so not judged."""
+        """Say that a record was taken forward by a fact: its change is told, not asked for, and so not
+        judged.
+        """
         self._walking.add(record.resource["id"])
         self.touch(record)
 
@@ -205,7 +216,7 @@ class Unit:
         self.touch(record, "delete")
 
     def identifiers(self) -> list[tuple[str, str, str]]:
-        """Return the identifiers of changed records whose systems are declared unique: type, system, value."""
+        """Return type, system and value of identifiers whose systems are declared unique, of changed records."""
         return [
             (row["resource_type"], row["system"], row["value"])
             for draft in self.drafts.values()
@@ -214,7 +225,7 @@ class Unit:
             if row["is_unique"]
         ]
 
-    # --- writing -----------------------------------------------------------------------------------------------
+    # --- writing -----------------------------------------------------------------------------------------
 
     def flush(self) -> dict[UUID, Stored]:
         """Write what was changed and return the new versions by id; what does not differ makes none.
@@ -236,7 +247,9 @@ class Unit:
         }
 
     def _settle_all(self) -> list[Draft]:
-        """Settle every changed draft, those that rules change on the way too; orders last, since others move them."""
+        """Settle every changed draft, those that rules change on the way too; orders last, since others move
+        them.
+        """
         settled: dict[UUID, Draft] = {}
         while True:
             waiting = {
@@ -317,7 +330,7 @@ class Unit:
         return Change(draft.record, draft.standing, "create" if revived else draft.op, content)
 
     def _link_waiting(self, records: Iterable[Record]) -> None:
-        """Let references that were waiting for new resources point to them, with the foreign keys that follow."""
+        """Let references that waited for new resources point to them, and foreign keys that follow."""
         heads = [record.resource for record in records]
         chosen = {
             (head["resource_type"], head["fhir_id"]) for head in heads if head["fhir_id"] != str(head["id"])
@@ -328,8 +341,8 @@ class Unit:
 
 
 def link_column(owner_type: str, path: str, target_type: str) -> tuple[str, str] | None:
-    """Return table and column of the foreign key that a reference at a path of a type gives, if it may point to a
-    row of the type of the target.
+    """Return table and column of the foreign key that a reference at a path of a type gives, if it may point
+    to a row of the type of the target.
     """
     mapping = REGISTRY.get(owner_type)
     found = links(mapping).get(path) if mapping else None

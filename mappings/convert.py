@@ -397,11 +397,6 @@ def carry(mapping: Mapping, old: Record, new: Record, new_id: NewId) -> None:
     if mapping.kept_identifiers:
         _carry_identifiers(mapping, before, after)
     for group in mapping.kept_columns:
-        source = old.main if group.detail is None else old.details.get(group.detail)
-        target = new.main if group.detail is None else new.details.get(group.detail)
-        if source is not None and target is not None:
-            target.update({name: source[name] for name in group.names})
-    for group in mapping.kept_columns:
         _carry_column(group, old, new)
 
 

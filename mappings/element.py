@@ -144,7 +144,7 @@ class V2:
 
 @dataclass(frozen=True)
 class Search:
-    """A search parameter of a line: name, type, and for references the only type of target that it looks at."""
+    """A search parameter of a line: name, type, and for references the only type of target that counts."""
 
     name: str
     type: str

@@ -180,7 +180,7 @@ def xpn(repetition: Repetition, context: V2Context) -> Value:
 
 
 def xad(repetition: Repetition, context: V2Context) -> Value:
-    """XAD -> Address: 1 and 2 lines, 3 city, 4 state, 5 postal code, 6 country, 7 use and type, 9 district."""
+    """XAD -> Address: 1, 2 lines, 3 city, 4 state, 5 postal code, 6 country, 7 use and type, 9 district."""
     part = repetition.component
     made = compact(
         use=ADDRESS_USE.get(part(7)),

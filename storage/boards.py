@@ -41,8 +41,8 @@ LIMIT %(limit)s OFFSET %(skip)s
 """
 
 FINDINGS = """
-SELECT r.fhir_id AS id, f.kind, f.side, f.segment, f.finding, f.stenosis_pct, f.length_mm, f.diameter_mm, f.psv_cm_s,
-    f.calcification, f.runoff_vessels, f.source_modality, f.measure, f.measure_value, f.measure_class
+SELECT r.fhir_id AS id, f.kind, f.side, f.segment, f.finding, f.stenosis_pct, f.length_mm, f.diameter_mm,
+    f.psv_cm_s, f.calcification, f.runoff_vessels, f.source_modality, f.measure, f.measure_value, f.measure_class
 FROM arterial_finding f JOIN resource r ON r.id = f.id
 WHERE f.procedure_id = %s AND r.deleted_at IS NULL ORDER BY r.created_at, r.id
 """
@@ -64,7 +64,10 @@ def procedures(
     skip: int = 0,
     limit: int = 500,
 ) -> list[dict[str, Any]]:
-    """Return the live procedures that have all the given values, by their slot; a location by name, alias or text."""
+    """Return the live procedures that have all the given values, by their slot.
+
+    A location is asked for by its name, an alias, or the text that stands for it.
+    """
     asked = {
         "id": id,
         "surgical_status": surgical_status,

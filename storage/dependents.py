@@ -23,17 +23,18 @@ OF_ORDER = """SELECT t.id, t.status FROM {table} t JOIN resource r ON r.id = t.i
 
 def reports(connection: Connection[Any], order: UUID) -> list[tuple[UUID, str]]:
     """Return id and status of the live reports of an order."""
-    return connection.execute(OF_ORDER.format(table="report"), (order,)).fetchall()
+    return connection.execute(OF_ORDER.format(table="report").encode(), (order,)).fetchall()
 
 
 def procedures(connection: Connection[Any], order: UUID) -> list[tuple[UUID, str]]:
     """Return id and status of the live procedures of an order."""
-    return connection.execute(OF_ORDER.format(table="procedure"), (order,)).fetchall()
+    return connection.execute(OF_ORDER.format(table="procedure").encode(), (order,)).fetchall()
 
 
 def claim(connection: Connection[Any], table: str, column: str, member: UUID, owner: UUID) -> None:
     """Let a member's row point to its case or follow-up."""
-    connection.execute(f'UPDATE "{table}" SET "{column}" = %s WHERE id = %s', (owner, member))
+    statement = f'UPDATE "{table}" SET "{column}" = %s WHERE id = %s'
+    connection.execute(statement.encode(), (owner, member))
 
 
 def count(connection: Connection[Any], table: str, row: UUID) -> int:
@@ -46,7 +47,7 @@ def count(connection: Connection[Any], table: str, row: UUID) -> int:
 
 
 @cache
-def _counting(target: str) -> str | None:
+def _counting(target: str) -> bytes | None:
     parts = [
         f'SELECT id FROM "{name}" WHERE "{group.names[0]}" = %(id)s'
         for name, table in BY_TABLE.items()
@@ -57,7 +58,5 @@ def _counting(target: str) -> str | None:
     if not parts:
         return None
     union = " UNION ".join(parts)
-    return (
-        f"SELECT count(*) FROM ({union}) d JOIN resource r ON r.id = d.id"
-        " WHERE r.deleted_at IS NULL AND r.id <> %(id)s"
-    )
+    live = "WHERE r.deleted_at IS NULL AND r.id <> %(id)s"
+    return f"SELECT count(*) FROM ({union}) d JOIN resource r ON r.id = d.id {live}".encode()

@@ -126,7 +126,7 @@ def _insert(arrival: Arrival, status: str, told: Row | None = None) -> tuple[byt
         received_at=arrival.at,
     )
     row.update(told or {})
-    return insertion("hl7_message").encode(), values("hl7_message", row)
+    return insertion("hl7_message"), values("hl7_message", row)
 
 
 def reused(connection: Connection[Any], arrival: Arrival) -> bool:

@@ -1,4 +1,4 @@
-"""Brings back the rows of resources, locked for the change that is to come, or just looks up where they are."""
+"""Brings back the rows of resources, locked for the change that is to come, or looks up where they are."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class Shape:
 
 @cache
 def _by_id(name: str, *, lock: bool = False) -> bytes:
-    # In order of id, so that two units which need the same rows never wait for each other. No key is changed, and so
-    # rows that refer to one that is locked can be written meanwhile.
+    # In order of id, so that two units which need the same rows never wait for each other. No key is changed,
+    # and so rows that refer to one that is locked can be written meanwhile.
     ending = " ORDER BY id FOR NO KEY UPDATE" if lock else ""
     return f'SELECT * FROM "{name}" WHERE id = ANY(%s){ending}'.encode()
 
 
 def hold(connection: Connection[Any], row: UUID) -> None:
-    """Lock a row of ``resource`` so that nothing can begin to refer to it, once all that was about to do so is done."""
+    """Lock a row of ``resource`` so that nothing can begin to refer to it; wait for what already does."""
     connection.execute("SELECT id FROM resource WHERE id = %s FOR UPDATE", (row,))
 
 
@@ -78,7 +78,8 @@ def _ask(connection: Connection[Any], statement: bytes, wanted: list[UUID]) -> A
     return connection.cursor(row_factory=dict_row).execute(statement, (wanted,))
 
 
-FIND = """SELECT w.place, r.id, r.deleted_at FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS w(type, fhir_id, place)
+FIND = """SELECT w.place, r.id, r.deleted_at
+    FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS w(type, fhir_id, place)
     JOIN resource r ON r.resource_type = w.type AND r.fhir_id = w.fhir_id"""
 
 
@@ -123,11 +124,12 @@ def claim(connection: Connection[Any], key: str) -> None:
 
 
 TAKEN = """SELECT i.system, i.value FROM unnest(%s::text[], %s::text[], %s::text[]) AS w(type, system, value)
-    JOIN identifier i ON i.is_unique AND (i.resource_type, i.system, i.value) = (w.type, w.system, w.value) LIMIT 1"""
+    JOIN identifier i ON i.is_unique AND (i.resource_type, i.system, i.value) = (w.type, w.system, w.value)
+    LIMIT 1"""
 
 
 def taken(connection: Connection[Any], identifiers: Sequence[tuple[str, str, str]]) -> tuple[str, str] | None:
-    """Return the first of unique identifiers (type, system, value) that a resource has: its system and value."""
+    """Return system and value of the first of the identifiers (type, system, value) that is in use."""
     asked = tuple([item[place] for item in identifiers] for place in range(3))
     return connection.execute(TAKEN, asked).fetchone()
 
@@ -145,17 +147,18 @@ def referring(connection: Connection[Any], resource_type: str, path: str, target
 POINT = """UPDATE reference f SET target_id = t.id
     FROM resource r, unnest(%s::text[], %s::text[]) AS w(type, fhir_id)
     JOIN resource t ON t.resource_type = w.type AND t.fhir_id = w.fhir_id
-    WHERE r.id = f.owner_id AND f.target_id IS NULL AND f.target_type = w.type AND f.target_fhir_id = w.fhir_id
+    WHERE r.id = f.owner_id AND f.target_id IS NULL
+    AND f.target_type = w.type AND f.target_fhir_id = w.fhir_id
     RETURNING r.resource_type, f.path, f.owner_id, f.child_id, t.resource_type, t.id"""
 
 LinkColumn = Callable[[str, str, str], tuple[str, str] | None]
 
 
 def point(connection: Connection[Any], names: Iterable[tuple[str, str]], link: LinkColumn) -> None:
-    """Let references that waited for resources (type, fhir id), those of them that are there now, point to them.
+    """Let references that waited for resources (type, fhir id) point to those that are there now.
 
-    ``link`` tells, for a type, a path and the type of the target, the table and column of the foreign key that
-    follows.
+    ``link`` tells, for a type, a path and the type of the target, the table and column of the foreign key
+    that follows.
     """
     listed = sorted(names)
     asked = ([name[0] for name in listed], [name[1] for name in listed])

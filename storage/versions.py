@@ -42,8 +42,8 @@ COUNT = """SELECT count(*) FROM resource r JOIN resource_version v ON v.resource
 
 
 def _fetch(connection: Connection[Any], statement: str, values: tuple[object, ...]) -> list[Stored]:
-    # Bytes come back as bytes only in binary results; the text form of bytea would be decoded twice as slowly.
-    rows = connection.execute(statement, values, binary=True).fetchall()
+    # Binary results: the text form of bytea would be decoded at twice the cost.
+    rows = connection.execute(statement.encode(), values, binary=True).fetchall()
     return [Stored(*row) for row in rows]
 
 

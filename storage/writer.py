@@ -1,4 +1,4 @@
-"""Writes the rows of one unit of work, in few round trips: all statements of a unit travel in one pipeline."""
+"""Writes the rows of one unit of work in few round trips: its statements travel in one pipeline."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Op = Literal["create", "update", "patch", "delete"]
 AT_ONCE = 20
 """Rows of one INSERT at most: each count is a statement of its own, which the driver prepares once."""
 
-_QUOTE = postgresql.dialect().identifier_preparer.quote  # type: ignore[no-untyped-call]
+_QUOTE = postgresql.dialect().identifier_preparer.quote
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,9 @@ class Standing:
 
 @dataclass
 class Change:
-    """One resource to be written: its rows, what stands there before (None for a new one), its rendered bytes."""
+    """One resource to be written: its rows, what stands there before (None for a new one), its rendered
+    bytes.
+    """
 
     record: Record
     before: Standing | None
@@ -67,22 +69,23 @@ class Change:
 
 @dataclass
 class Writer:
-    """Writes changes and plain rows of one transaction, on one connection; ``unique_systems`` are the identifier
-    systems that are declared unique."""
+    """Writes changes and plain rows of one transaction, on one connection; ``unique_systems`` are the
+    identifier systems that are declared unique.
+    """
 
     connection: Connection[Any]
     unique_systems: frozenset[str]
     plain: list[tuple[type[Table], Row]] = field(default_factory=list[tuple[type[Table], Row]])
 
     def add(self, table: type[Table], row: Row) -> None:
-        """Add a row of a table that belongs to no resource (an event, a link); written with the next flush."""
+        """Add a row that belongs to no resource (an event, a link); it is written with the next flush."""
         self.plain.append((table, row))
 
     def write(self, changes: Sequence[Change], author: Author) -> None:
         """Write all changes and added rows in one round trip.
 
-        Raises Stale where a row is no longer at the version that its change began from, and psycopg's errors for
-        what the constraints refuse (``storage.errors.from_driver`` tells which).
+        Raises Stale where a row is no longer at the version that its change began from, and psycopg's errors
+        for what the constraints refuse (``storage.errors.from_driver`` tells which).
         """
         for change in changes:
             self._complete(change.record)
@@ -104,7 +107,9 @@ class Writer:
                 raise Stale(resource["resource_type"], resource["fhir_id"], resource["version"] - 1, None)
 
     def _complete(self, record: Record) -> None:
-        """Set the copies that rows carry for search: an identifier's type and uniqueness, a coding's patient."""
+        """Set the copies that rows carry for search: an identifier's type and uniqueness, a coding's
+        patient.
+        """
         for row in record.all_rows(Identifier):
             row["resource_type"] = record.resource["resource_type"]
             row["is_unique"] = row["system"] in self.unique_systems and row["element"] == "identifier"
@@ -119,7 +124,7 @@ class Writer:
     def _is_listed(self, target: str, code: str) -> bool:
         """Tell whether a reference table has a code; one that it has not stays a code among the codings."""
         table, _, column = target.partition(".")
-        statement = f'SELECT 1 FROM "{table}" WHERE "{column}" = %s'  # noqa: S608 - names of our own tables
+        statement = f'SELECT 1 FROM "{table}" WHERE "{column}" = %s'.encode()
         return self.connection.execute(statement, (code,)).fetchone() is not None
 
     def _write_heads(self, change: Change, author: Author) -> list[tuple[Change, Cursor[Any]]]:
@@ -131,9 +136,15 @@ class Writer:
             run(insertion("resource"), values("resource", record.resource))
             run(insertion(record.table.table.name), values(record.table.table.name, record.main))
         else:
-            cursor = run(update("resource", guarded=True), (*values("resource", record.resource), record.resource["id"], record.resource["version"] - 1))
+            cursor = run(
+                update("resource", guarded=True),
+                (*values("resource", record.resource), record.resource["id"], record.resource["version"] - 1),
+            )
             guarded.append((change, cursor))
-            run(update(record.table.table.name), (*values(record.table.table.name, record.main), record.main["id"]))
+            run(
+                update(record.table.table.name),
+                (*values(record.table.table.name, record.main), record.main["id"]),
+            )
         self._write_details(record, before.details if before else frozenset())
         run(insertion("resource_version"), values("resource_version", version_row(change, author)))
         return guarded
@@ -141,7 +152,7 @@ class Writer:
     def _write_details(self, record: Record, before: frozenset[str]) -> None:
         run = self.connection.execute
         for name in before - record.details.keys():
-            run(f"DELETE FROM {_QUOTE(name)} WHERE id = %s", (record.resource["id"],))
+            run(_deletion(name, "id"), (record.resource["id"],))
         for name, row in record.details.items():
             if name in before:
                 run(update(name), (*values(name, row), row["id"]))
@@ -149,15 +160,17 @@ class Writer:
                 run(insertion(name), values(name, row))
 
     def _write_children(self, change: Change) -> None:
-        """Replace the child rows: a row of an array has no identity of its own, so old ones go and new ones come."""
+        """Replace the child rows: a row of an array has no identity of its own, so old ones go and new ones
+        come.
+        """
         if change.op == "delete":
             return
         run = self.connection.execute
         if change.before is not None:
             owner = (change.record.resource["id"],)
-            run(f"DELETE FROM {_QUOTE(SearchString.table.name)} WHERE owner_id = %s", owner)
+            run(_deletion(SearchString.table.name, "owner_id"), owner)
             for name in reversed(in_order(change.before.children)):
-                run(f"DELETE FROM {_QUOTE(name)} WHERE owner_id = %s", owner)
+                run(_deletion(name, "owner_id"), owner)
         by_table: dict[str, list[Row]] = {}
         for key, rows in change.record.children.items():
             by_table.setdefault(key[0], []).extend(rows)
@@ -201,7 +214,9 @@ def in_order(names: Iterable[str]) -> list[str]:
 def _listed(name: str) -> tuple[tuple[str, str], ...]:
     """Name the columns of a table that must be codes of a reference table, and which ("table.column")."""
     groups = BY_TABLE[name].groups.values()
-    return tuple((group.name, group.target) for group in groups if isinstance(group, Listed) and not group.required)
+    return tuple(
+        (group.name, group.target) for group in groups if isinstance(group, Listed) and not group.required
+    )
 
 
 @cache
@@ -219,19 +234,36 @@ def values(name: str, row: Row) -> tuple[Any, ...]:
 
 
 @cache
-def insertion(name: str, count: int = 1) -> str:
-    """Return the INSERT of ``count`` whole rows."""
-    listed = ", ".join(_QUOTE(column) for column, _ in _columns(name))
-    marks = ", ".join(["(" + ", ".join(["%s"] * len(_columns(name))) + ")"] * count)
-    return f"INSERT INTO {_QUOTE(name)} ({listed}) VALUES {marks}"  # noqa: S608 - names of our own tables
+def _deletion(name: str, column: str) -> bytes:
+    """Return the DELETE of rows by one column."""
+    return f"DELETE FROM {_QUOTE(name)} WHERE {_QUOTE(column)} = %s".encode()
 
 
 @cache
-def update(name: str, *, guarded: bool = False) -> str:
+def insertion(name: str, count: int = 1) -> bytes:
+    """Return the INSERT of ``count`` whole rows."""
+    listed = ", ".join(_QUOTE(column) for column, _ in _columns(name))
+    marks = ", ".join(["(" + ", ".join(["%s"] * len(_columns(name))) + ")"] * count)
+    return f"INSERT INTO {_QUOTE(name)} ({listed}) VALUES {marks}".encode()
+
+
+@cache
+def update(name: str, *, guarded: bool = False) -> bytes:
     """Return the UPDATE of one whole row by its id; a guarded one only at the version that it names."""
     listed = ", ".join(f"{_QUOTE(column)} = %s" for column, _ in _columns(name))
     guard = " AND version = %s" if guarded else ""
-    return f"UPDATE {_QUOTE(name)} SET {listed} WHERE id = %s{guard}"  # noqa: S608 - names of our own tables
+    return f"UPDATE {_QUOTE(name)} SET {listed} WHERE id = %s{guard}".encode()
 
 
-__all__ = ["Author", "Change", "Op", "Resource", "Writer", "in_order", "insertion", "update", "values", "version_row"]
+__all__ = [
+    "Author",
+    "Change",
+    "Op",
+    "Resource",
+    "Writer",
+    "in_order",
+    "insertion",
+    "update",
+    "values",
+    "version_row",
+]

@@ -29,7 +29,10 @@ def caller_of(request: Ask) -> Caller:
 
 
 async def negotiate(request: Ask) -> None:
-    """Refuse a body that is not JSON, and callers that do not take it. Raises UnsupportedMediaType, NotAcceptable."""
+    """Refuse a body that is not JSON, and callers that do not take it.
+
+    Raises UnsupportedMediaType, NotAcceptable.
+    """
     if not wire.accepts_json(request.headers.get("accept")):
         raise errors.NotAcceptable("Only application/json can be given.")
     kind = request.headers.get("content-type", "application/json")

@@ -68,7 +68,8 @@ def observation(desk: Desk, noted: Noted, about: About) -> Record:
         # The code may ask for a typed row (an outcome's), and one that is there follows what was said now.
         adopt(record)
     except Refused as refusal:
-        raise MessageRefused("102", obx.name, obx.number, 5, text="The value is not one of its code") from refusal
+        text = "The value is not one that its code can have"
+        raise MessageRefused("102", obx.name, obx.number, 5, text=text) from refusal
     return record
 
 

@@ -1,5 +1,4 @@
-"""The datatypes that hang on resources of any type: identifiers, names, addresses, codes, references, notes.
-"""
+"""The datatypes that hang on resources of any type: identifiers, names, codes, references, notes..."""
 
 from __future__ import annotations
 
@@ -60,8 +59,7 @@ class ContactPoint(
     name="contact_point",
     indexes=(index("system", "value_norm", "owner_id", name="ix_telecom"), index("owner_id")),
 ):
-    """ContactPoint; ``value_norm`` is the digits of a telephone number, the lower case of an e-mail address.
-    """
+    """ContactPoint; ``value_norm`` is the digits of a telephone number, an e-mail address in lower case."""
 
     element_column = "element"
     element = Text(40, required=True)

@@ -110,8 +110,8 @@ def test_a_history_tells_through_which_door_and_by_whom_a_version_came(fhir: Fhi
     }
     arrival = Arrival(new_id(), b"MSH|", now(), "127.0.0.1:1", {})
     with store.connection() as connection:
-        statement = insertion("app_user") + " ON CONFLICT DO NOTHING"
-        connection.execute(statement.encode(), values("app_user", user))
+        statement = insertion("app_user") + b" ON CONFLICT DO NOTHING"
+        connection.execute(statement, values("app_user", user))
         journal.enter(connection, arrival)
     records = Records(store, now, new_id)
     value: dict[str, Any] = {"resourceType": "Patient", "id": "p"}

@@ -25,7 +25,7 @@ def test_an_update_makes_the_next_version(fhir: Fhir) -> None:
     assert "location" not in answer.headers
     second = answer.json()
     assert second["meta"]["lastUpdated"] > first["meta"]["lastUpdated"]
-    assert {key for key in second} == {"resourceType", "id", "meta", "gender"}
+    assert set(second) == {"resourceType", "id", "meta", "gender"}
 
 
 def test_an_update_under_an_unknown_id_creates(fhir: Fhir) -> None:

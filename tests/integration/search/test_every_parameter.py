@@ -36,6 +36,8 @@ def library(store: Store) -> Library:
 
 
 def value(parameter: SearchParameter) -> str:
+    if parameter.parts:
+        return "$".join(value(part).partition(",")[0] for part in parameter.parts)
     return "true" if isinstance(parameter.targets[0], Flag) else VALUES[parameter.type]
 
 

@@ -12,7 +12,7 @@ from gateway.fhir.params import Search, parse
 from gateway.fhir.query_string import pairs, query_string, split, unescape
 from gateway.fhir.search_values import Context
 from mappings.resources import REGISTRY
-from storage.search.query import Chained, Condition, Number, OfType, Ref, Token, Uri, When, Word
+from storage.search.query import Chained, Condition, Joint, Number, OfType, Ref, Token, Uri, When, Word
 
 CONTEXT = Context(datetime(2026, 1, 1, tzinfo=UTC), "http://here/fhir")
 
@@ -112,6 +112,36 @@ def test_parameters_come_back_as_a_query_string_that_reads_the_same() -> None:
         ("Observation", "subject=http://here/fhir/Patient/2", (Ref("Patient", "2"),)),
         ("Observation", "subject=http://there/Patient/2", (Ref(literal="http://there/Patient/2"),)),
         ("Observation", "subject:identifier=urn:x|1", (Ref(identifier=Token("urn:x", "1")),)),
+        (
+            "Observation",
+            "code-value-concept=urn:x|1$a,2$|b",
+            (
+                Joint(((Token("urn:x", "1"),), (Token(None, "a"),))),
+                Joint(((Token(None, "2"),), (Token("", "b"),))),
+            ),
+        ),
+        (
+            "Observation",
+            "combo-code-value-quantity=1$lt5.4",
+            (
+                Joint(
+                    (
+                        (Token(None, "1"),),
+                        (Number("lt", Decimal("5.4"), Decimal("5.35"), Decimal("5.45")),),
+                    )
+                ),
+            ),
+        ),
+        (
+            "Observation",
+            r"code-value-string=a\$b$c\$\,",
+            (Joint(((Token(None, "a$b"),), (Word("c$,", "c$"),))),),
+        ),
+        (
+            "DocumentReference",
+            "relationship=DocumentReference/1$replaces",
+            (Joint(((Ref("DocumentReference", "1"),), (Token(None, "replaces"),))),),
+        ),
         ("Patient", "_profile=http://x/p", (Uri(("http://x/p",)),)),
         ("Patient", "_source:below=http://x", (Uri(("http://x",), below=True),)),
     ],
@@ -147,6 +177,13 @@ def test_the_sign_of_an_offset_may_come_as_a_space() -> None:
         ("Patient", "_total=all"),
         ("Patient", "_summary=text"),
         ("Patient", "_sort=name,name"),
+        ("Observation", "code-value-quantity=1-8"),
+        ("Observation", "code-value-quantity=1-8$"),
+        ("Observation", "code-value-quantity=$5"),
+        ("Observation", "code-value-quantity=1-8$5$6"),
+        ("Observation", "code-value-quantity=1-8$tall"),
+        ("Observation", "code-value-date=1-8$tomorrow"),
+        ("Observation", "_sort=code-value-date"),
         ("Observation", "_include=*"),
         ("Observation", "_include=Observation"),
     ],
@@ -204,6 +241,21 @@ def test_a_modifier_that_a_parameter_has_not_is_refused_even_in_lenient_handling
     with pytest.raises(BadRequest) as caught:
         search("Patient", text, lenient=True)
     assert ":" + text.partition(":")[2].partition("=")[0] in caught.value.issues[0].diagnostics
+
+
+@pytest.mark.parametrize("modifier", ["missing", "not", "exact"])
+def test_a_composite_parameter_has_no_modifiers(modifier: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        search("Observation", f"code-value-quantity:{modifier}=1$2")
+    assert caught.value.issues[0].diagnostics.endswith("it offers none.")
+
+
+def test_a_chain_may_end_in_a_composite_parameter_but_not_lead_through_one() -> None:
+    (found,) = search("Patient", "_has:Observation:patient:code-value-quantity=1$2").query.conditions
+    assert isinstance(found, Chained)
+    assert isinstance(found.condition, Condition)
+    with pytest.raises(BadRequest):
+        search("Observation", "code-value-quantity.name=x")
 
 
 def test_parameters_without_a_value_are_ignored_and_left_out_of_what_was_used() -> None:

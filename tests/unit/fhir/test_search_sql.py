@@ -42,6 +42,10 @@ SEARCHES = [
     "ServiceRequest?status=active",
     "Procedure?barrier=consent",
     "Encounter?location-period=2020-01-01",
+    "Observation?code-value-quantity=http://loinc.org|1-8$gt5||mg",
+    "Observation?component-code-value-concept=1-8$a,2-9$b",
+    "Observation?patient=1&combo-code-value-quantity=1-8$lt3",
+    "DocumentReference?relationship=DocumentReference/1$replaces",
 ]
 
 
@@ -99,6 +103,7 @@ def test_nothing_is_kept_of_searches_that_are_gone() -> None:
         ("Patient?_id=a,b", "Patient?_id=c,d,e"),
         ("Observation?code=urn:x|1&patient=1", "Observation?code=urn:y|2&patient=2"),
         ("Observation?value-quantity=lt5", "Observation?value-quantity=lt6.50"),
+        ("Observation?combo-code-value-quantity=1$lt5", "Observation?combo-code-value-quantity=2$lt6"),
         ("Patient?_sort=family&_count=3", "Patient?_sort=family&_count=9"),
     ],
 )

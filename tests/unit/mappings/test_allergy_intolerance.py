@@ -33,8 +33,9 @@ FULL: dict[str, Any] = decode(
     "recorder": {"reference": "Practitioner/d1"}, "asserter": {"reference": "Patient/p1"},
     "lastOccurrence": "2019",
     "note": [{"text": "carries an injector"}],
-    "reaction": [{"substance": {"text": "peanut butter"}, "manifestation": [{"text": "hives"}, {"text": "cough"}],
-                  "description": "within minutes", "onset": "2019-07-04", "severity": "severe",
+    "reaction": [{"substance": {"text": "peanut butter"},
+                  "manifestation": [{"text": "hives"}, {"text": "cough"}], "description": "within minutes",
+                  "onset": "2019-07-04", "severity": "severe",
                   "exposureRoute": {"text": "oral"}, "note": [{"text": "adrenaline given"}]},
                  {"manifestation": [{"text": "itch"}], "id": "r2"}]
     }"""

@@ -64,7 +64,7 @@ def test_what_is_read_comes_back_with_nothing_left_over() -> None:
 
 def test_what_has_no_column_comes_back_with_its_decimals() -> None:
     given = FULL | decode(
-        """{"costToBeneficiary": [{"type": {"text": "copay"}, "valueMoney": {"value": 20.50, "currency": "EUR"}}],
+        """{"costToBeneficiary": [{"type": {"text": "fee"}, "valueMoney": {"value": 20.50}}],
             "subrogation": false, "_network": {"id": "n"}}"""
     )
     record = read(COVERAGE, given)

@@ -12,13 +12,17 @@ import pytest
 from mappings.resources import REGISTRY
 from tests.fixtures.resources import decode, draw, read, stored, text, written
 
-BY_DESIGN = {
+BY_DESIGN: dict[str, set[str]] = {
     "Encounter": {"classHistory"},
     "Practitioner": {"qualification"},
     "Organization": {"contact"},
     "Location": {"hoursOfOperation", "availabilityExceptions"},
     "Specimen": {"processing", "collection duration", "collection fastingStatusDuration"},
     "Condition": {"onsetRange", "abatementRange"},
+    "AllergyIntolerance": {"onsetAge", "onsetPeriod", "onsetRange", "onsetString"},
+    "MedicationStatement": set(),
+    "Coverage": {"costToBeneficiary", "subrogation"},
+    "DocumentReference": set(),
     "Observation": {"effectiveTiming", "valueRatio", "valueSampledData"},
 }
 """What has no column on purpose; else only contained resources, extensions and siblings may be left over."""

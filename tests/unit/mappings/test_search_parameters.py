@@ -6,16 +6,28 @@ import pytest
 
 from mappings.codecs import TEXT
 from mappings.datatypes import ATTACHMENT, REFERENCE
-from mappings.element import Mapping, many, one
+from mappings.element import Composite, Mapping, many, one
 from mappings.resources import REGISTRY
 from mappings.search import SearchParameter, parameters
+from storage.model.document import DocumentRelation
 from storage.model.observation import Observation, ObservationComponent
 from storage.model.order import ServiceOrder
 from storage.model.patient import Patient
 from storage.model.procedure import ProcedureBarrier
 from storage.model.resource import Resource, ResourceMeta
 from storage.model.shared import Coding, Concept, ContactPoint, Identifier, Reference, SearchString
-from storage.search.query import Coded, Composed, Flag, Measured, Place, Refers, Span, Words, Written
+from storage.search.query import (
+    Coded,
+    Composed,
+    Flag,
+    Measured,
+    Place,
+    Refers,
+    Span,
+    Together,
+    Words,
+    Written,
+)
 
 
 def of(type_name: str, name: str) -> SearchParameter:
@@ -113,6 +125,53 @@ def test_a_status_that_several_columns_tell_names_the_states_that_render_as_it()
         (code, tuple(sorted(case, key=lambda pair: ("status", "on_hold", "record_state").index(pair[0]))))
         for code, case in target.cases
     ]
+
+
+def test_a_composite_looks_at_the_resource_itself_or_at_the_rows_of_an_array() -> None:
+    found = of("Observation", "combo-code-value-quantity")
+    assert found.type == "composite"
+    assert found.expressions == ("Observation", "Observation.component")
+    assert [part.name for part in found.parts] == ["combo-code", "combo-value-quantity"]
+    code, of_component = (
+        Coded(Place(Coding, (name,)), "code", "system", whole=Place(Concept, (name,)))
+        for name in ("code", "component.code")
+    )
+    value, component_value = of("Observation", "combo-value-quantity").targets
+    assert found.targets == (
+        Together(Place(Observation), ((code,), (value,))),
+        Together(Place(ObservationComponent), ((of_component,), (component_value,))),
+    )
+
+
+def test_a_relation_between_documents_is_one_row() -> None:
+    (target,) = of("DocumentReference", "relationship").targets
+    assert isinstance(target, Together)
+    assert target.place == Place(DocumentRelation)
+    assert target.parts[1] == (Coded(Place(DocumentRelation), "code"),)
+
+
+@pytest.mark.parametrize(
+    ("parts", "within"),
+    [
+        (("code", "component-code"), ("",)),
+        (("component-code", "value-quantity"), ("component",)),
+        (("code", "value-quantity"), ("", "component")),
+    ],
+)
+def test_a_composite_whose_parts_are_not_of_one_item_is_refused(
+    parts: tuple[str, ...], within: tuple[str, ...]
+) -> None:
+    known = REGISTRY["Observation"]
+    wrong = Composite("odd", parts, within)
+    with pytest.raises(TypeError, match="cannot be searched"):
+        parameters(Mapping(type=known.type, table=known.table, lines=known.lines, composites=(wrong,)))
+
+
+def test_texts_of_array_items_are_no_part_of_a_composite() -> None:
+    known = REGISTRY["Coverage"]
+    wrong = Composite("odd", ("class-type", "class-value"), ("class",))
+    with pytest.raises(TypeError, match="cannot be searched"):
+        parameters(Mapping(type=known.type, table=known.table, lines=known.lines, composites=(wrong,)))
 
 
 def test_a_word_that_does_not_fit_its_line_is_refused() -> None:
