@@ -209,7 +209,10 @@ class Records:
         if not apart:
             return
         try:
-            self.store.run(lambda session: loader.point(session.raw, apart, link_column))
+            with self.store.connection() as connection:
+                found = loader.apart(connection, apart)
+            if found:
+                self.store.run(lambda session: loader.point(session.raw, apart, link_column))
         except (psycopg.Error, DBAPIError) as error:
             # What was asked for is committed: the caller must not be told otherwise.
             _log.warning("references left apart", count=len(apart), exc_info=error)

@@ -30,7 +30,9 @@ def section(mapping: Mapping) -> str:
     """Return the table of one mapping."""
     head = [f"## {mapping.type}", "", "| element | kept in | HL7v2 | search |", "| --- | --- | --- | --- |"]
     body = [f"| {' | '.join(cells)} |" for cells in rows(mapping.lines, "", mapping.table.table.name)]
-    return "\n".join([*head, *body, ""])
+    together = [f"`{made.name}` ({' and '.join(made.parts)})" for made in mapping.composites]
+    told = ["", f"Searched together: {', '.join(together)}."] if together else []
+    return "\n".join([*head, *body, *told, ""])
 
 
 def rows(lines: tuple[Line, ...], prefix: str, home: str) -> Iterator[Cells]:

@@ -14,7 +14,7 @@ from storage.model.resource import Detail, Typed
 if TYPE_CHECKING:
     from psycopg import Connection
 
-OWNERS = ("patient", "encounter", "order", "procedure", "case")
+OWNERS = ("patient", "encounter", "context", "order", "procedure", "case")
 """The links by which a row belongs to another, so that the other may not be deleted under it."""
 
 OF_ORDER = """SELECT t.id, t.status FROM {table} t JOIN resource r ON r.id = t.id

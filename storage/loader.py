@@ -151,6 +151,18 @@ POINT = """UPDATE reference f SET target_id = t.id
     AND f.target_type = w.type AND f.target_fhir_id = w.fhir_id
     RETURNING r.resource_type, f.path, f.owner_id, f.child_id, t.resource_type, t.id"""
 
+APART = """SELECT EXISTS (SELECT FROM unnest(%s::text[], %s::text[]) AS w(type, fhir_id)
+    JOIN resource t ON t.resource_type = w.type AND t.fhir_id = w.fhir_id
+    JOIN reference f ON f.target_id IS NULL AND f.target_type = w.type AND f.target_fhir_id = w.fhir_id)"""
+
+
+def apart(connection: Connection[Any], names: Iterable[tuple[str, str]]) -> bool:
+    """Tell whether references still wait for resources (type, fhir id) that are there."""
+    listed = list(names)
+    asked = ([name[0] for name in listed], [name[1] for name in listed])
+    return connection.execute(APART, asked).fetchone() == (True,)
+
+
 LinkColumn = Callable[[str, str, str], tuple[str, str] | None]
 
 
