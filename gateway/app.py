@@ -12,21 +12,42 @@ from uuid import UUID
 
 import structlog
 from litestar import Litestar, Request, Response
+from litestar.config.compression import CompressionConfig
+from litestar.config.cors import CORSConfig
 from litestar.exceptions import HTTPException, MethodNotAllowedException
 
 from gateway import errors, health, log
 from gateway.fhir import answer
-from gateway.fhir.routes import BASE, FHIR
+from gateway.fhir.ask import BASE
+from gateway.fhir.routes import FHIR
 from gateway.mllp.server import Listener
 from gateway.native.routes import NATIVE
 from gateway.records import Records
-from gateway.settings import Settings
+from gateway.settings import Settings, split_origins
 from storage.session import Store
 
 _log = structlog.get_logger(__name__)
 
 THREADS = 10
 """Connections of one worker's pool: as many as threads can use at once (asyncio's default is fewer)."""
+
+
+COMPRESSION = CompressionConfig(backend="gzip", minimum_size=2048, gzip_compress_level=3)
+"""Answers of a page or more are compressed for who accepts that; a single resource is sent sooner whole."""
+
+FROM_PAGES = (
+    "Accept",
+    "Authorization",
+    "Content-Type",
+    "If-Match",
+    "If-Modified-Since",
+    "If-None-Exist",
+    "If-None-Match",
+    "Origin",
+    "Prefer",
+    "X-Requested-With",
+)
+"""Headers that a web page of another origin may send."""
 
 
 def now() -> datetime:
@@ -75,6 +96,8 @@ def create_app(
         lifespan=[lifespan],
         exception_handlers={Exception: answer_problem},
         request_max_body_size=settings.max_body_bytes,
+        compression_config=COMPRESSION,
+        cors_config=cors(settings),
         openapi_config=None,
         middleware=[health.metrics()],
         logging_config=None,
@@ -85,6 +108,22 @@ def create_app(
     app.state.settings = settings
     app.state.started = clock()
     return app
+
+
+def cors(settings: Settings) -> CORSConfig | None:
+    """Return which web pages may call the gateway from a browser, None for none.
+
+    https://hl7.org/fhir/R4/http.html#3.1.0.1.3 and https://hl7.org/fhir/R4/security.html#cors
+    """
+    origins = split_origins(settings.cors_origins)
+    if not origins:
+        return None
+    return CORSConfig(
+        allow_origins=origins,
+        allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
+        allow_headers=list(FROM_PAGES),
+        expose_headers=["ETag", "Last-Modified", "Location", "Content-Location"],
+    )
 
 
 def answer_problem(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:

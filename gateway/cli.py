@@ -186,16 +186,18 @@ def _show(table: Table, names: list[str], answers: list[Ack]) -> None:
 @suture.command("docs")
 @click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--check", is_flag=True, help="Change nothing; fail if FILE is not what would be written.")
-def docs_command(file: Path | None, check: bool) -> None:
+@click.option("--search", is_flag=True, help="Print the search parameters and their modifiers instead.")
+def docs_command(file: Path | None, check: bool, search: bool) -> None:
     """Print the mapping table: which FHIR element, column and HL7v2 field stand for the same thing.
 
     With FILE it is written there.
     """
     if check and file is None:
         raise click.UsageError("--check needs a FILE")
-    from mappings.docs import table
+    from gateway.fhir import search_page
+    from mappings import docs
 
-    text = table()
+    text = search_page.table() if search else docs.table()
     if file is None:
         click.echo(text)
     elif not check:

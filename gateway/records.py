@@ -7,6 +7,8 @@ is returned is stored versions, whose bytes are the answer.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
@@ -17,22 +19,22 @@ import psycopg
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from gateway import errors
+from gateway import conditional, errors
+from gateway.conditional import ANY_VERSION, Change, Criteria, see_version
 from gateway.unit import NewId, Site, Unit, link_column, mapping_of
 from mappings import resource
-from storage import loader, search, versions
+from storage import labels, loader, search, versions
+from storage import past as storage_past
 from storage.errors import Duplicate, known
 from storage.model.people import SYSTEM_USER_ID
-from storage.record import Record
-from storage.search.query import Query
-from storage.session import Session, Store
+from storage.past import Past
+from storage.search.latest import latest
+from storage.search.query import Coded, Query
+from storage.session import Session, Store, Within
 from storage.versions import Stored
-from storage.writer import Author
+from storage.writer import Author, look_again
 
 SAME_ID = "uq_resource_resource_type_fhir_id"
-
-ANY_VERSION = 0
-"""As ``if_match``: whichever version stands, but one must."""
 
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
@@ -56,10 +58,17 @@ class Written(NamedTuple):
 
 
 class History(NamedTuple):
-    """A page of versions, newest first, and how many there are in all."""
+    """A page of versions, newest first, how many there are in all (None: not known), and whether more
+    follow.
+    """
 
     versions: list[Stored]
-    total: int
+    total: int | None
+    more: bool
+
+
+class _Rehearsed(Exception):
+    """The end of a rehearsal: what it did is undone."""
 
 
 class Records:
@@ -70,6 +79,12 @@ class Records:
         self.clock = clock
         self.new_id = new_id
         self.site = _site(store, zone)
+
+    def within(self, session: Session) -> Records:
+        """Return these records as a transaction sees them: reading finds what it has written so far."""
+        inside = copy(self)
+        inside.store = Within(session)
+        return inside
 
     # --- reading -----------------------------------------------------------------------------------------
 
@@ -88,25 +103,46 @@ class Records:
             found = versions.version(connection, resource_type, fhir_id, number)
         return _present(found, resource_type, f"{fhir_id}/_history/{version}")
 
-    def history(
-        self, caller: Caller, resource_type: str, fhir_id: str, count: int, before: int | None = None
-    ) -> History:
-        """Return up to ``count`` versions older than ``before``, newest first.
+    def history(self, caller: Caller, past: Past, count: int) -> History:
+        """Return up to ``count`` versions, newest first, and whether more follow.
 
-        Raises UnsupportedType, NotFound.
+        The total of a type or of all is told only where the page has it. Raises UnsupportedType, NotFound.
         """
-        mapping_of(resource_type)
+        if past.resource_type is not None:
+            mapping_of(past.resource_type)
         with self.store.connection() as connection:
-            total = versions.count(connection, resource_type, fhir_id)
-            found = versions.history(connection, resource_type, fhir_id, count, before)
-        if not total:
-            raise errors.NotFound(f"{resource_type}/{fhir_id} is not known.")
-        return History(found, total)
+            if past.fhir_id is not None:
+                known = versions.current(connection, past.resource_type or "", past.fhir_id)
+                if known is None:
+                    raise errors.NotFound(f"{past.resource_type}/{past.fhir_id} is not known.")
+            found = storage_past.page(connection, past, count + 1)
+            more = len(found) > count
+            whole = past.fhir_id is not None or (count == 0 and past.before is None)
+            total = storage_past.count(connection, past) if whole else None
+        if not more and past.before is None:
+            total = len(found)
+        return History(found[:count], total, more)
 
     def search(self, caller: Caller, query: Query) -> search.Page:
         """Return a page of what a query finds, with what it includes."""
         with self.store.sql() as connection:
             return search.run(connection, query)
+
+    def latest(self, caller: Caller, query: Query, group: Coded, most: int) -> list[Stored]:
+        """Return the first ``most`` of each group of what a query finds, grouped by codes. Raises TooMany."""
+        with self.store.sql() as connection:
+            return latest(connection, query, group, most)
+
+    def labels(self, caller: Caller, resource_type: str | None = None) -> dict[str, list[Any]]:
+        """Return the profiles, tags and security labels in use, of a type or of all, as Meta has them."""
+        with self.store.connection() as connection:
+            found = labels.in_use(connection, resource_type)
+        made: dict[str, list[Any]] = {}
+        for kind, system, code, display in found:
+            told = {"system": system, "code": code, "display": display}
+            label = {key: value for key, value in told.items() if value is not None}
+            made.setdefault(kind, []).append(system if kind == "profile" else label)
+        return made
 
     # --- writing -----------------------------------------------------------------------------------------
 
@@ -137,14 +173,7 @@ class Records:
         mapping_of(resource_type)
 
         def work(unit: Unit) -> Written:
-            old = unit.seek(resource_type, fhir_id)
-            _match(old, if_match)
-            if old is None:
-                record = unit.new(resource_type, fhir_id)
-                resource.read(mapping_of(resource_type), value, self.new_id, record)
-            else:
-                record = unit.replace(old, value)
-            created = old is None or old.resource["deleted_at"] is not None
+            record, created = conditional.update(unit, resource_type, fhir_id, value, if_match)
             return self._written(unit, record.resource["id"], created=created)
 
         return self.unit(caller, work)
@@ -163,11 +192,77 @@ class Records:
             old = unit.seek(resource_type, fhir_id)
             if old is None or old.resource["deleted_at"] is not None:
                 return None
-            _match(old, if_match)
+            see_version(old, if_match)
             unit.delete(old)
             return unit.flush()[old.resource["id"]]
 
         return self.unit(caller, work)
+
+    def create_unless(self, caller: Caller, criteria: Criteria, value: dict[str, Any]) -> Written:
+        """Store a new resource unless criteria find one, which is returned then. Raises Problem."""
+
+        def work(unit: Unit) -> Written:
+            made = conditional.create_unless(unit, criteria, value)
+            if isinstance(made, Stored):
+                return Written(made, created=False)
+            return self._written(unit, made.resource["id"], created=True)
+
+        try:
+            return self.unit(caller, work)
+        except Duplicate:
+            # One that came at the same time, by other criteria or without any, may be what these find.
+            return self.unit(caller, work)
+
+    def update_matching(
+        self, caller: Caller, criteria: Criteria, value: dict[str, Any], if_match: int | None = None
+    ) -> Written:
+        """Replace the resource that criteria find, or create one. Raises Problem."""
+
+        def work(unit: Unit) -> Written:
+            record, created = conditional.update_matching(unit, criteria, value, if_match)
+            return self._written(unit, record.resource["id"], created=created)
+
+        return self.unit(caller, work)
+
+    def patch(
+        self, caller: Caller, resource_type: str, fhir_id: str, change: Change, if_match: int | None = None
+    ) -> Stored:
+        """Change a resource in part. Raises Problem: NotFound, Deleted, what ``change`` raises."""
+
+        def work(unit: Unit) -> Stored:
+            record = conditional.patch(unit, unit.get(resource_type, fhir_id), change, if_match)
+            return self._written(unit, record.resource["id"], created=False).version
+
+        return self.unit(caller, work)
+
+    def patch_matching(
+        self, caller: Caller, criteria: Criteria, change: Change, if_match: int | None = None
+    ) -> Stored:
+        """Change the resource that criteria find in part. Raises Problem."""
+
+        def work(unit: Unit) -> Stored:
+            record = conditional.patch_matching(unit, criteria, change, if_match)
+            return self._written(unit, record.resource["id"], created=False).version
+
+        return self.unit(caller, work)
+
+    def delete_matching(
+        self, caller: Caller, criteria: Criteria, if_match: int | None = None
+    ) -> list[Stored]:
+        """Delete all that criteria find, or nothing at all. Raises Problem."""
+        return self.unit(caller, lambda unit: conditional.delete_matching(unit, criteria, if_match))
+
+    def rehearse(self, caller: Caller, work: Callable[[Unit], object]) -> None:
+        """Run ``work`` on a unit of work, write what it changed, and undo everything. Raises as ``unit``."""
+
+        def attempt(unit: Unit) -> None:
+            work(unit)
+            unit.flush()
+            unit.session.check()
+            raise _Rehearsed
+
+        with suppress(_Rehearsed):
+            self.unit(caller, attempt)
 
     def unit(self, caller: Caller, work: Callable[[Unit], T]) -> T:
         """Run ``work`` on a unit of work in one transaction, committed when it returns.
@@ -199,7 +294,19 @@ class Records:
                 raise self._taken(units[-1].identifiers()) from error
             raise refusal from error
         self._bring_together(units[-1].apart)
+        self._look_again(units[-1].writer.grown)
         return done
+
+    def _look_again(self, grown: set[str]) -> None:
+        """Have tables planned for anew that this unit of work has made grow."""
+        if not grown:
+            return
+        try:
+            with self.store.connection() as connection:
+                look_again(connection, grown)
+        except (psycopg.Error, DBAPIError) as error:
+            # What was asked for is committed: the caller must not be told otherwise.
+            _log.warning("tables not looked at again", tables=sorted(grown), exc_info=error)
 
     def _bring_together(self, apart: set[tuple[str, str]]) -> None:
         """Let references point to targets that another unit of work created at the same time.
@@ -240,19 +347,6 @@ def _present(found: Stored | None, resource_type: str, name: str) -> Stored:
     return found
 
 
-def _match(old: Record | None, wanted: int | None) -> None:
-    """See that a record stands at a version, or is there at all. Raises StaleVersion."""
-    if wanted is None:
-        return
-    if wanted == ANY_VERSION:
-        if old is None or old.resource["deleted_at"] is not None:
-            raise errors.StaleVersion("There is no current version.")
-    elif old is None:
-        raise errors.StaleVersion("There is no version at all.")
-    elif old.resource["version"] != wanted:
-        raise errors.StaleVersion(f"The current version is {old.resource['version']}: read it and try again.")
-
-
 def _actor(session: Session, user: str | None) -> tuple[UUID, str]:
     """Return id and name of the account of a caller; one that is not known acts as the gateway itself."""
     if user is None:
@@ -268,3 +362,6 @@ def _site(store: Store, zone: str) -> Site:
         ).fetchall()
     systems = {name: row[0] for row in rows for name in row[2:] if name}
     return Site(frozenset(row[0] for row in rows if row[1]), systems, ZoneInfo(zone))
+
+
+__all__ = ["ANY_VERSION", "Caller", "Change", "Criteria", "History", "Records", "Written"]

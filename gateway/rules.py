@@ -40,25 +40,42 @@ def order_numbers(unit: Unit, draft: Draft) -> None:
     ones.
     """
     row = draft.record.main
-    if row["record_state"] == "draft" or row["intent"] in PLANS:
+    if not _numbered(draft):
         return
-    brought = {"ACC": row["accession_number"], "ORD": row["order_number"]}
-    year = unit.site.year(unit.author.at)
     drawn: dict[str, str] = {}
-    for kind in ("ACC", "ORD"):
-        present = brought[kind]
+    for kind, column in NUMBERS.items():
+        present = row[column]
         if present is None:
-            drawn[kind] = numbers.draw(unit.session.raw, kind, year)[0]
+            drawn[kind] = unit.draw(kind, lambda column=column: _lacking(unit, column))
         elif draft.standing is None and not numbers.accept(unit.session.raw, present):
             where = "ServiceRequest.identifier"
             raise errors.BusinessRule(f"{present} has not the form of our numbers.", expression=where)
     if drawn:
         orders.set_numbers(
             draft.record,
-            drawn.get("ORD") or brought["ORD"],
-            drawn.get("ACC") or brought["ACC"],
+            drawn.get("ORD") or row["order_number"],
+            drawn.get("ACC") or row["accession_number"],
             unit.new_id,
         )
+
+
+NUMBERS: dict[numbers.Kind, str] = {"ACC": "accession_number", "ORD": "order_number"}
+"""The numbers of an order in the order in which they are drawn, and their columns."""
+
+
+def _numbered(draft: Draft) -> bool:
+    row = draft.record.main
+    return row["record_state"] != "draft" and row["intent"] not in PLANS
+
+
+def _lacking(unit: Unit, column: str) -> int:
+    """Return how many orders of a unit lack a number still."""
+    changed = (
+        draft
+        for draft in unit.drafts.values()
+        if draft.changed and draft.op != "delete" and draft.mapping.type == "ServiceRequest"
+    )
+    return sum(_numbered(draft) and draft.record.main[column] is None for draft in changed)
 
 
 def order_workflow_rule(unit: Unit, draft: Draft) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -15,6 +16,8 @@ from storage.session import normalise_url
 
 PREFIX = "SUTURE_"
 MIB = 1024 * 1024
+# No "*": nobody signs on yet, so that every page that a user looks at could read every record.
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-]+(?::\d{1,5})?|https?://\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
 
 
 def default_data_dir() -> Path:
@@ -51,6 +54,11 @@ class Settings(BaseSettings):
     mllp_max_frame_bytes: int = Field(
         default=16 * MIB, ge=1024, description="Largest HL7v2 message taken, in bytes."
     )
+    cors_origins: str = Field(
+        default="",
+        description="Web pages that may call the gateway from a browser: origins such as "
+        "https://app.example.org, parted by commas (default: none).",
+    )
     allow_unauthenticated: bool = Field(
         default=False,
         description="Listen on addresses other than loopback although nobody has to sign on: "
@@ -63,6 +71,14 @@ class Settings(BaseSettings):
         if url is not None:
             normalise_url(url)
         return url
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, text: str) -> str:
+        for origin in split_origins(text):
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin!r} is not an origin, such as https://app.example.org")
+        return text
 
     @field_validator("site_timezone")
     @classmethod
@@ -96,6 +112,11 @@ class Settings(BaseSettings):
         """The settings as environment variables, from which another process makes the same settings."""
         values = self.model_dump(mode="json", exclude_none=True)
         return {PREFIX + name.upper(): str(value) for name, value in values.items()}
+
+
+def split_origins(text: str) -> list[str]:
+    """The origins of a setting, without a slash at their end."""
+    return [part.strip().rstrip("/") for part in text.split(",") if part.strip()]
 
 
 def is_loopback(host: str) -> bool:

@@ -21,9 +21,10 @@ from mappings import convert, resource
 from mappings.element import Mapping
 from mappings.resources import REGISTRY
 from mappings.search import index_strings
+from mappings.search_quantities import index_quantities
 from mappings.shape import links, shape
 from mappings.workflow.orders import Step
-from storage import dependents, loader
+from storage import dependents, loader, numbers
 from storage.errors import Dependents
 from storage.model.columns import Row
 from storage.model.shared import Identifier, Reference
@@ -51,6 +52,8 @@ class Draft:
     changed: bool = False
     noted: int | None = None
     """What the rules of the type noted of the record as it was loaded."""
+    pinned: bool = False
+    """Whether references name the version that is to come: it is made even if nothing differs."""
 
 
 def mapping_of(resource_type: str) -> Mapping:
@@ -74,10 +77,15 @@ class Unit:
         self.role: str | None = None
         """The role of who acts, for rules that ask for one; None as long as nobody signs on."""
         self.override_reason: str | None = None
+        self.claims_all = False
+        """Whether everybody else who looks for something by criteria is kept waiting."""
         self.apart: set[tuple[str, str]] = set()
         """Type and id of what references wait for, and of new resources for which references may wait."""
         self.told: dict[UUID, tuple[Step, ...]] = {}
         """The steps of the workflow that orders took, by the order's id, where a message has told them."""
+        self.settling: UUID | None = None
+        """The resource whose rules are being applied; what they refuse is a matter of it."""
+        self._numbers: dict[str, list[str]] = {}
         self._walking: set[UUID] = set()
         self._after: list[Callable[[], None]] = []
 
@@ -125,8 +133,17 @@ class Unit:
     def seek(self, resource_type: str, fhir_id: str) -> Record | None:
         """Return one record by its FHIR id, live or deleted, locked; None where there never was one."""
         mapping_of(resource_type)
-        found = loader.find(self.session.raw, [(resource_type, fhir_id)])
-        return next(iter(self.load(resource_type, found.values())), None)
+        return self.seek_all([(resource_type, fhir_id)]).get((resource_type, fhir_id))
+
+    def seek_all(self, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Record]:
+        """Return records by type and FHIR id, live or deleted, locked; those that never were left out."""
+        found = loader.find(self.session.raw, sorted(set(names)))
+        by_type: dict[str, list[UUID]] = {}
+        for (resource_type, _), key in found.items():
+            by_type.setdefault(resource_type, []).append(key)
+        for resource_type, keys in by_type.items():
+            self.load(resource_type, keys)
+        return {name: self.drafts[key].record for name, key in found.items()}
 
     def identified(self, resource_type: str, system: str | None, value: str) -> list[Record]:
         """Return the live records of a type that carry an identifier, locked."""
@@ -141,6 +158,11 @@ class Unit:
         raw = self.session.raw
         found = self._sure(resource_type, value, lambda: loader.numbered(raw, resource_type, value))
         return self.load(resource_type, found)
+
+    def claim_all(self) -> None:
+        """Keep everybody else who looks by criteria waiting until this unit of work has ended."""
+        loader.claim_all(self.session.raw)
+        self.claims_all = True
 
     def _sure(self, resource_type: str, value: str, find: Callable[[], list[UUID]]) -> list[UUID]:
         """Look again under a lock where nothing is found: whoever comes at the same time must not make it
@@ -208,15 +230,42 @@ class Unit:
 
     def delete(self, record: Record) -> None:
         """Mark a loaded record as deleted. Raises Dependents where live resources still belong to it."""
-        loader.hold(self.session.raw, record.resource["id"])
-        hanging = dependents.count(self.session.raw, record.table.table.name, record.resource["id"])
-        if hanging:
-            raise Dependents(hanging)
-        record.resource["deleted_at"] = self.author.at
-        self.touch(record, "delete")
+        self.hold([record])
+        self.see_dependents([record])
+        self.mark_deleted([record])
+
+    def hold(self, records: Iterable[Record]) -> None:
+        """Keep everybody else from beginning to refer to records."""
+        loader.hold(self.session.raw, [record.resource["id"] for record in records])
+
+    def mark_deleted(self, records: Iterable[Record]) -> None:
+        """Mark loaded records as deleted, whatever belongs to them now."""
+        for record in records:
+            record.resource["deleted_at"] = self.author.at
+            self.touch(record, "delete")
+
+    def see_dependents(self, records: Iterable[Record]) -> None:
+        """See that no live resources belong to records, as far as is written. Raises Dependents."""
+        by_table: dict[str, list[UUID]] = {}
+        for record in records:
+            by_table.setdefault(record.table.table.name, []).append(record.resource["id"])
+        for table, keys in by_table.items():
+            for key, hanging in dependents.counts(self.session.raw, table, keys).items():
+                self.settling = key
+                raise Dependents(hanging)
+
+    def draw(self, kind: numbers.Kind, count: Callable[[], int]) -> str:
+        """Return the next number of a kind; ``count`` tells how many this unit needs, which are drawn at
+        once.
+        """
+        stock = self._numbers.setdefault(kind, [])
+        if not stock:
+            year = self.site.year(self.author.at)
+            stock += reversed(numbers.draw(self.session.raw, kind, year, max(1, count())))
+        return stock.pop()
 
     def identifiers(self) -> list[tuple[str, str, str]]:
-        """Return type, system and value of identifiers whose systems are declared unique, of changed records."""
+        """Return type, system and value of the identifiers of unique systems that changed records carry."""
         return [
             (row["resource_type"], row["system"], row["value"])
             for draft in self.drafts.values()
@@ -262,11 +311,13 @@ class Unit:
             self._resolve(draft.record for draft in chosen.values())
             for draft in chosen.values():
                 self._settle(draft)
+            self.settling = None
             settled |= chosen
 
     def _settle(self, draft: Draft) -> None:
         """Apply the rules of the type, then what follows from the rows."""
         record = draft.record
+        self.settling = record.resource["id"]
         if draft.op != "delete":
             for hook in draft.mapping.project:
                 hook(record)
@@ -275,6 +326,7 @@ class Unit:
             for hook in draft.mapping.project:
                 hook(record)
             index_strings(draft.mapping, record, self.new_id)
+            index_quantities(record)
 
     def _resolve(self, records: Iterable[Record]) -> None:
         """Find the targets of local references, among the records of this unit and in the database."""
@@ -315,7 +367,7 @@ class Unit:
         """Make the change of a draft: nothing if it renders as it did, else the next version."""
         head = draft.record.resource
         revived = draft.op != "delete" and draft.standing is not None and draft.before is None
-        if draft.before is not None and resource.render(draft.mapping, draft.record) == draft.before:
+        if draft.before is not None and self._same(draft):
             return None
         if draft.op != "delete":
             head["deleted_at"] = None
@@ -328,6 +380,9 @@ class Unit:
         head["updated_by"] = self.author.actor_id
         content = None if draft.op == "delete" else resource.render(draft.mapping, draft.record)
         return Change(draft.record, draft.standing, "create" if revived else draft.op, content)
+
+    def _same(self, draft: Draft) -> bool:
+        return not draft.pinned and resource.render(draft.mapping, draft.record) == draft.before
 
     def _link_waiting(self, records: Iterable[Record]) -> None:
         """Let references that waited for new resources point to them, and foreign keys that follow."""

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 
 from mappings.common import COMMON
 from mappings.element import Choice, Extension, Line, Mapping, One, Part, Rows
-from mappings.resources import REGISTRY
+from mappings.resources import REGISTRY, WITH_TABLES
 
 HEAD = """# Mappings
 
 What becomes what, printed by `suture docs` from the code. An element without a line is kept beside the row
 and comes back as it was written. *Kept in* names a column, or a table whose rows hang on the resource under
-that name.
+that name. Resource types that are not listed here are kept whole, in `other_resource.content`.
 """
 
 Cells = tuple[str, str, str, str]
@@ -23,7 +23,8 @@ Cells = tuple[str, str, str, str]
 
 def table() -> str:
     """Return the page: Markdown, a table per resource type and one for what all have."""
-    return "\n".join([HEAD, *(section(mapping) for mapping in (*REGISTRY.values(), COMMON))])
+    told = [*(mapping for name, mapping in REGISTRY.items() if name in WITH_TABLES), COMMON]
+    return "\n".join([HEAD, *(section(mapping) for mapping in told)])
 
 
 def section(mapping: Mapping) -> str:

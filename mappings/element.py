@@ -17,6 +17,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from mappings.er7 import Repetition
     from storage.model.columns import Code, Group, Link, Table
     from storage.record import Record
@@ -309,6 +311,22 @@ def index_extensions(lines: tuple[Line, ...]) -> dict[str, Extension]:
 Hook = Callable[["Record"], None]
 
 
+class Content(Protocol):
+    """How a resource without tables is kept: whole, in one column of its typed row, with copies of what
+    search looks at. Copies are made anew at each write and never rendered.
+    """
+
+    column: str
+
+    def copy(self, record: Record, new_id: Callable[[], UUID]) -> None:
+        """Make the rows of identifiers, codes, references, dates and quantities from the content."""
+        ...
+
+    def texts(self, record: Record) -> Iterator[tuple[str, str, str, str | None]]:
+        """Yield what text search looks at: under which name, as written, as compared, by its sound."""
+        ...
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Mapping:
     """The lines of a resource type or a datatype and the table of its rows.
@@ -320,7 +338,7 @@ class Mapping:
     type. ``kept_identifiers`` are identifier systems that the server owns: an update may leave them out, not
     change them. Rows that lack a column that may not be empty stay in the remainder, unless they are
     ``completed`` (or refused) by a ``read_in`` hook of the resource type; ``kept_columns`` are columns of it
-    that no element tells.
+    that no element tells. ``content`` keeps a resource whole that has no lines.
     """
 
     type: str
@@ -338,6 +356,7 @@ class Mapping:
     kept_identifiers: frozenset[str] = frozenset()
     completed: bool = False
     kept_columns: tuple[Group, ...] = ()
+    content: Content | None = None
 
     @cached_property
     def by_element(self) -> dict[str, Line]:

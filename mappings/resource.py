@@ -12,7 +12,7 @@ from mappings import convert, times
 from mappings.common import COMMON
 from mappings.convert import At, NewId, put, put_extensions
 from mappings.draw import draw_lines
-from mappings.element import Mapping, One, Refused, Value
+from mappings.element import Content, Mapping, One, Refused, Value
 from mappings.remainder import keep, restore
 from storage.lexical import ENCODER
 from storage.model.resource import Resource
@@ -44,6 +44,8 @@ def read(mapping: Mapping, value: dict[str, Value], new_id: NewId, into: Record 
         row["id"] = record.resource["id"]
     main = convert.top(record, mapping, new_id)
     common = At(record, record.resource, record.resource, None, "", "", mapping.type, new_id)
+    if mapping.content is not None:
+        return _read_content(record, mapping.content, common, value)
     for key, item in value.items():
         if key != "extension":
             _read_element(mapping, main, common, key, item)
@@ -80,14 +82,30 @@ def _read_element(mapping: Mapping, main: At, common: At, key: str, item: Value)
         put(main, line, key, item)
     elif key == "extension" and mapping.extensions:
         put_extensions(main, mapping, item)
-    elif key == "meta":
-        kept = {name: part for name, part in item.items() if name not in SERVER_META}
-        if kept:
-            put(common, COMMON.by_element[key], key, kept)
     elif key in COMMON.by_element:
-        put(common, COMMON.by_element[key], key, item)
+        _read_common(common, key, item)
     elif key not in ("resourceType", "id"):
         keep(main.keep, "x", key, item)
+
+
+def _read_common(common: At, key: str, item: Value) -> None:
+    """Read an element that every resource has; the part of ``meta`` that the server owns is not read."""
+    if key == "meta":
+        item = {name: part for name, part in item.items() if name not in SERVER_META}
+    if item or key != "meta":
+        put(common, COMMON.by_element[key], key, item)
+
+
+def _read_content(record: Record, content: Content, common: At, value: dict[str, Value]) -> Record:
+    """Keep a resource whole, but for what all resources have, and make the copies that search looks at."""
+    record.main[content.column] = kept = dict[str, Value]()
+    for key, item in value.items():
+        if key in COMMON.by_element:
+            _read_common(common, key, item)
+        elif key not in ("resourceType", "id"):
+            kept[key] = item
+    content.copy(record, common.new_id)
+    return record
 
 
 def draw(mapping: Mapping, record: Record) -> dict[str, Any]:
@@ -101,6 +119,8 @@ def draw(mapping: Mapping, record: Record) -> dict[str, Any]:
         **target["meta"],
     }
     draw_lines(record, record.main, None, "", mapping.lines, target)
+    if mapping.content is not None:
+        target |= record.main[mapping.content.column]
     if resource["remainder"]:
         restore(resource, target)
     return target

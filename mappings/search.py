@@ -35,7 +35,7 @@ from storage.model.columns import (
     Table,
     Text,
 )
-from storage.model.resource import Resource, ResourceMeta
+from storage.model.resource import Resource, ResourceMeta, SearchText
 from storage.model.shared import (
     Coding,
     Concept,
@@ -56,9 +56,13 @@ from storage.search.query import (
     Span,
     Target,
     Together,
+    Worded,
     Words,
     Written,
 )
+
+LISTS = ("List", "item")
+"""The type of resource that lists others, and its search parameter of what is listed."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,9 @@ def _common() -> Iterable[SearchParameter]:
     yield SearchParameter(
         "_lastUpdated", "date", (Span(place, "last_updated"),), ("Resource.meta.lastUpdated",)
     )
+    words = Place(SearchText)
+    yield SearchParameter("_text", "string", (Worded(words, "narrative"),), ("DomainResource.text",))
+    yield SearchParameter("_content", "string", (Worded(words, "content"),), ("Resource",))
     yield from _walk(COMMON.lines, _Spot(Resource, "", "", "Resource", main=False))
 
 
@@ -310,7 +317,8 @@ def _span(place: Place, group: Group) -> Target | None:
 
 def _measured(place: Place, group: Group) -> Target | None:
     if isinstance(group, Quantity):
-        return Measured(place, *group.names)
+        canonical = BY_TABLE[group.table.name].groups.get(f"{group.name}_canonical")
+        return Measured(place, *group.names, canonical=canonical and (canonical.names[0], canonical.names[1]))
     if isinstance(group, Money):
         value, currency = group.names
         return Measured(place, value, unit=currency, system=currency, code=currency)
@@ -408,7 +416,13 @@ def column(word: str, expression: str, group: Group, **guards: Any) -> SearchPar
     return SearchParameter(searched.name, searched.type, (target,), (expression,))
 
 
+EVERY = Mapping(type="Resource", table=Resource)
+"""No type: what all types have. Its search parameters are those of a search of several types."""
+
+
 __all__ = [
+    "EVERY",
+    "LISTS",
     "SearchParameter",
     "column",
     "flag",

@@ -66,6 +66,8 @@ def index_strings(mapping: Mapping, record: Record, new_id: NewId) -> None:
         row = record.main if detail is None else record.details.get(detail)
         if row is not None:
             found.extend(step(row))
+    if mapping.content is not None:
+        found.extend(Found(*told) for told in mapping.content.texts(record))
     for (table, _, element), rows in children.items():
         fold_row = _FOLDED.get(table)
         if fold_row is not None:

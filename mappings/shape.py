@@ -14,7 +14,19 @@ from mappings.element import Choice, Extension, Line, Mapping, One, Part, Rows
 from storage.loader import Shape
 from storage.model import BY_TABLE
 from storage.model.columns import Table
-from storage.model.shared import SearchString
+from storage.model.shared import (
+    Coding,
+    Concept,
+    ContactPoint,
+    Identifier,
+    Reference,
+    SearchDate,
+    SearchQuantity,
+    SearchString,
+)
+
+COPIED = (Identifier, ContactPoint, Concept, Coding, Reference, SearchDate, SearchQuantity)
+"""The tables of copies of resources that are kept whole."""
 
 
 def nested(lines: tuple[Line, ...]) -> Iterator[Line]:
@@ -50,6 +62,8 @@ def shape(mapping: Mapping) -> Shape:
     details: dict[str, type[Table]] = {table.table.name: table for table in mapping.detail_tables}
     _tables(COMMON.lines, found, details)
     _tables(mapping.lines, found, details)
+    if mapping.content is not None:
+        found |= {table.table.name: table for table in COPIED}
     found.pop(SearchString.table.name, None)
     return Shape(mapping.table, tuple(details.values()), tuple(found.values()))
 

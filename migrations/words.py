@@ -222,6 +222,22 @@ def quantity(name: str) -> Part:
     ]
 
 
+def canonical(name: str) -> Part:
+    """Make the columns of a quantity in the unit that its kind is compared in: value and unit."""
+    return [*number(name), *text(f"{name}_unit")]
+
+
+def add(table_name: str, *parts: Part) -> None:
+    """Add plain columns and indexes to a table that is there."""
+    for item in (item for part in parts for item in part):
+        if isinstance(item, Index):
+            create_index(table_name, item)
+        elif isinstance(item, sa.Column):
+            op.add_column(table_name, item)
+        else:
+            raise TypeError(item)
+
+
 def money(name: str) -> Part:
     """Make an amount of money: value and currency."""
     return [*number(f"{name}_value"), *text(f"{name}_currency")]

@@ -4,6 +4,7 @@ something.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -39,17 +40,21 @@ def claim(connection: Connection[Any], table: str, column: str, member: UUID, ow
 
 def count(connection: Connection[Any], table: str, row: UUID) -> int:
     """Return how many live resources belong to a row by patient, encounter, order, procedure or case."""
+    return counts(connection, table, [row]).get(row, 0)
+
+
+def counts(connection: Connection[Any], table: str, rows: Sequence[UUID]) -> dict[UUID, int]:
+    """Return how many live resources belong to each of some rows of a table; those without any left out."""
     statement = _counting(table)
     if statement is None:
-        return 0
-    found = connection.execute(statement, {"id": row}).fetchone()
-    return found[0] if found else 0
+        return {}
+    return dict(connection.execute(statement, {"ids": list(rows)}).fetchall())
 
 
 @cache
 def _counting(target: str) -> bytes | None:
     parts = [
-        f'SELECT id FROM "{name}" WHERE "{group.names[0]}" = %(id)s'
+        f'SELECT id, "{group.names[0]}" AS owner FROM "{name}" WHERE "{group.names[0]}" = ANY(%(ids)s)'
         for name, table in BY_TABLE.items()
         if issubclass(table, (Typed, Detail))
         for group in table.groups.values()
@@ -58,5 +63,5 @@ def _counting(target: str) -> bytes | None:
     if not parts:
         return None
     union = " UNION ".join(parts)
-    live = "WHERE r.deleted_at IS NULL AND r.id <> %(id)s"
-    return f"SELECT count(*) FROM ({union}) d JOIN resource r ON r.id = d.id {live}".encode()
+    live = "WHERE r.deleted_at IS NULL AND r.id <> d.owner GROUP BY d.owner"
+    return f"SELECT d.owner, count(*) FROM ({union}) d JOIN resource r ON r.id = d.id {live}".encode()

@@ -35,9 +35,9 @@ def _by_id(name: str, *, lock: bool = False) -> bytes:
     return f'SELECT * FROM "{name}" WHERE id = ANY(%s){ending}'.encode()
 
 
-def hold(connection: Connection[Any], row: UUID) -> None:
-    """Lock a row of ``resource`` so that nothing can begin to refer to it; wait for what already does."""
-    connection.execute("SELECT id FROM resource WHERE id = %s FOR UPDATE", (row,))
+def hold(connection: Connection[Any], rows: Iterable[UUID]) -> None:
+    """Lock rows of ``resource`` so that nothing can begin to refer to them; wait for what already does."""
+    connection.execute("SELECT id FROM resource WHERE id = ANY(%s) ORDER BY id FOR UPDATE", (list(rows),))
 
 
 @cache
@@ -115,12 +115,20 @@ def numbered(connection: Connection[Any], resource_type: str, value: str) -> lis
     return [row[0] for row in connection.execute(NUMBERED, (resource_type, value)).fetchall()]
 
 
-CLAIM = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
+_ALL_CLAIMS = "7311000000000000001"
+CLAIM = f"""SELECT pg_advisory_xact_lock_shared({_ALL_CLAIMS}),
+    pg_advisory_xact_lock(hashtextextended(%s, 0))"""
+CLAIM_ALL = f"SELECT pg_advisory_xact_lock({_ALL_CLAIMS})"
 
 
 def claim(connection: Connection[Any], key: str) -> None:
     """Keep what a key stands for to this transaction, until it ends; wait for one that claimed it before."""
     connection.execute(CLAIM, (key,))
+
+
+def claim_all(connection: Connection[Any]) -> None:
+    """Keep whatever can be claimed to this transaction: the server has no room for thousands of claims."""
+    connection.execute(CLAIM_ALL)
 
 
 TAKEN = """SELECT i.system, i.value FROM unnest(%s::text[], %s::text[], %s::text[]) AS w(type, system, value)

@@ -54,12 +54,20 @@ class Session:
         self._pooled = pooled
         self._sql: sa.Connection | None = None
 
+    def allow_pauses(self) -> None:
+        """Let the transaction go on however long nothing is asked of the database."""
+        self.raw.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+
     @property
     def sql(self) -> sa.Connection:
         """A SQLAlchemy connection on the same driver connection; do not commit, roll back or close it."""
         if self._sql is None:
             self._sql = sa.Connection(self._engine, connection=self._pooled)
         return self._sql
+
+    def check(self) -> None:
+        """Check now what is otherwise checked at the commit; raises psycopg's errors for what is refused."""
+        self.raw.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
 class Store:
@@ -154,3 +162,33 @@ def _refuse_dead(raw: Raw, _record: object, _pooled: object) -> None:
     watch.register(raw.fileno(), select.POLLIN)
     if watch.poll(0):
         raise DisconnectionError
+
+
+class Within(Store):
+    """A store whose reads see what a transaction has written so far, and whose work is part of it."""
+
+    def __init__(self, session: Session) -> None:
+        """Open nothing: all goes over the connection of the session."""
+        self._session = session
+
+    def close(self) -> None:
+        """Close nothing."""
+
+    @contextmanager
+    def connection(self) -> Generator[Raw]:
+        """The connection of the transaction."""
+        yield self._session.raw
+
+    @contextmanager
+    def sql(self) -> Generator[sa.Connection]:
+        """The SQLAlchemy connection of the transaction."""
+        yield self._session.sql
+
+    @contextmanager
+    def transaction(self) -> Generator[Session]:
+        """The transaction itself."""
+        yield self._session
+
+    def run(self, work: Callable[[Session], T], attempts: int = 1) -> T:  # noqa: ARG002
+        """The result of ``work``, once whatever ``attempts`` is: the transaction itself is done again."""
+        return work(self._session)

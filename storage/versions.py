@@ -26,22 +26,18 @@ class Stored(NamedTuple):
     content: bytes | None
 
 
-_COLUMNS = """r.id, r.resource_type, r.fhir_id, v.version, v.at, v.op, v.origin,
+COLUMNS = """r.id, r.resource_type, r.fhir_id, v.version, v.at, v.op, v.origin,
     (SELECT username FROM app_user u WHERE u.id = v.actor_id), v.message_id, v.content"""
 
-CURRENT = f"""SELECT {_COLUMNS} FROM resource r
+CURRENT = f"""SELECT {COLUMNS} FROM resource r
     JOIN resource_version v ON v.resource_id = r.id AND v.version = r.version
     WHERE r.resource_type = %s AND r.fhir_id = %s"""
-VERSION = f"""SELECT {_COLUMNS} FROM resource r JOIN resource_version v ON v.resource_id = r.id
+VERSION = f"""SELECT {COLUMNS} FROM resource r JOIN resource_version v ON v.resource_id = r.id
     WHERE r.resource_type = %s AND r.fhir_id = %s AND v.version = %s"""
-HISTORY = f"""SELECT {_COLUMNS} FROM resource r JOIN resource_version v ON v.resource_id = r.id
-    WHERE r.resource_type = %s AND r.fhir_id = %s AND (%s::int IS NULL OR v.version < %s)
-    ORDER BY v.version DESC LIMIT %s"""
-COUNT = """SELECT count(*) FROM resource r JOIN resource_version v ON v.resource_id = r.id
-    WHERE r.resource_type = %s AND r.fhir_id = %s"""
 
 
-def _fetch(connection: Connection[Any], statement: str, values: tuple[object, ...]) -> list[Stored]:
+def fetch(connection: Connection[Any], statement: str, values: tuple[object, ...]) -> list[Stored]:
+    """Return the versions that a statement selects, by COLUMNS of ``r`` and ``v``."""
     # Binary results: the text form of bytea would be decoded at twice the cost.
     rows = connection.execute(statement.encode(), values, binary=True).fetchall()
     return [Stored(*row) for row in rows]
@@ -49,22 +45,9 @@ def _fetch(connection: Connection[Any], statement: str, values: tuple[object, ..
 
 def current(connection: Connection[Any], resource_type: str, fhir_id: str) -> Stored | None:
     """Return the newest version (which may be a deletion), None where there never was one."""
-    return next(iter(_fetch(connection, CURRENT, (resource_type, fhir_id))), None)
+    return next(iter(fetch(connection, CURRENT, (resource_type, fhir_id))), None)
 
 
 def version(connection: Connection[Any], resource_type: str, fhir_id: str, number: int) -> Stored | None:
     """Return one version, None where there is none."""
-    return next(iter(_fetch(connection, VERSION, (resource_type, fhir_id, number))), None)
-
-
-def history(
-    connection: Connection[Any], resource_type: str, fhir_id: str, count: int, before: int | None = None
-) -> list[Stored]:
-    """Return up to ``count`` versions, newest first, older than the version ``before``."""
-    return _fetch(connection, HISTORY, (resource_type, fhir_id, before, before, count))
-
-
-def count(connection: Connection[Any], resource_type: str, fhir_id: str) -> int:
-    """Return how many versions a resource has."""
-    row = connection.execute(COUNT, (resource_type, fhir_id)).fetchone()
-    return row[0] if row else 0
+    return next(iter(fetch(connection, VERSION, (resource_type, fhir_id, number))), None)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
@@ -14,6 +16,7 @@ from sqlalchemy.dialects import postgresql
 
 from storage.errors import Stale
 from storage.model.columns import BY_TABLE, METADATA, Listed, Row, Table
+from storage.model.ledger import OtherResource
 from storage.model.resource import Resource, ResourceVersion
 from storage.model.shared import Coding, Identifier, SearchString
 
@@ -28,6 +31,12 @@ Op = Literal["create", "update", "patch", "delete"]
 
 AT_ONCE = 20
 """Rows of one INSERT at most: each count is a statement of its own, which the driver prepares once."""
+
+MANY = 50
+"""A table that gets more rows than this in one unit of work gets them by COPY."""
+
+GROWN = 1000
+"""A table that gets more rows than this at once is another table to the planner."""
 
 _QUOTE = postgresql.dialect().identifier_preparer.quote
 
@@ -67,6 +76,15 @@ class Change:
     content: bytes | None
 
 
+def look_again(connection: Connection[Any], tables: Iterable[str]) -> None:
+    """Let the planner know of tables that have grown, so that statements are planned anew; not in a
+    transaction. It would find out by itself, but a minute later.
+    """
+    listed = ", ".join(_QUOTE(name) for name in sorted(tables))
+    if listed:
+        connection.execute(f"ANALYZE (SKIP_LOCKED) {listed}".encode())
+
+
 @dataclass
 class Writer:
     """Writes changes and plain rows of one transaction, on one connection; ``unique_systems`` are the
@@ -77,29 +95,39 @@ class Writer:
     unique_systems: frozenset[str]
     plain: list[tuple[type[Table], Row]] = field(default_factory=list[tuple[type[Table], Row]])
 
+    grown: set[str] = field(default_factory=set[str])
+    """The tables that got so many rows that plans made before may be bad ones."""
+
     def add(self, table: type[Table], row: Row) -> None:
         """Add a row that belongs to no resource (an event, a link); it is written with the next flush."""
         self.plain.append((table, row))
 
     def write(self, changes: Sequence[Change], author: Author) -> None:
-        """Write all changes and added rows in one round trip.
+        """Write all changes and added rows: in one round trip, but for tables that get many rows, which are
+        copied.
 
         Raises Stale where a row is no longer at the version that its change began from, and psycopg's errors
         for what the constraints refuse (``storage.errors.from_driver`` tells which).
         """
         for change in changes:
             self._complete(change.record)
-        guarded: list[tuple[Change, Cursor[Any]]] = []
+        self._see_listed(change.record for change in changes)
+        rows = self._new_rows(changes, author)
+        runs = [
+            (copied, list(names)) for copied, names in groupby(in_order(rows), lambda n: len(rows[n]) > MANY)
+        ]
         with self.connection.pipeline():
-            for change in changes:
-                guarded += self._write_heads(change, author)
-            for change in changes:
-                self._write_children(change)
-            by_table: dict[str, list[Row]] = {}
-            for table, row in self.plain:
-                by_table.setdefault(table.table.name, []).append(row)
-            for name, rows in by_table.items():
-                self._insert_many(name, rows)
+            guarded = [(change, self._update(change)) for change in changes if change.before is not None]
+            self._delete_old(changes)
+            if runs and not runs[0][0]:
+                self._insert(rows, runs.pop(0)[1])
+        for copied, names in runs:
+            if copied:
+                for name in names:
+                    self._copy(name, rows[name])
+            else:
+                with self.connection.pipeline():
+                    self._insert(rows, names)
         self.plain.clear()
         for change, cursor in guarded:
             if cursor.rowcount != 1:
@@ -112,76 +140,99 @@ class Writer:
         """
         for row in record.all_rows(Identifier):
             row["resource_type"] = record.resource["resource_type"]
-            row["is_unique"] = row["system"] in self.unique_systems and row["element"] == "identifier"
-        for table, row in record.details.items():
-            for column, target in _listed(table):
-                if row[column] is not None and not self._is_listed(target, row[column]):
-                    row[column] = None
+            # A resource that is kept whole only mentions the numbers of others.
+            own = row["element"] == "identifier" and record.table is not OtherResource
+            row["is_unique"] = own and row["system"] in self.unique_systems
         patient = record.main.get("patient_id")
         for row in record.all_rows(Coding):
             row["patient_id"] = patient
 
-    def _is_listed(self, target: str, code: str) -> bool:
-        """Tell whether a reference table has a code; one that it has not stays a code among the codings."""
+    def _see_listed(self, records: Iterable[Record]) -> None:
+        """Clear codes of details that their reference tables have not: they stay among the codings."""
+        asked: dict[str, list[tuple[Row, str]]] = {}
+        for record in records:
+            for table, row in record.details.items():
+                for column, target in _listed(table):
+                    if row[column] is not None:
+                        asked.setdefault(target, []).append((row, column))
+        for target, places in asked.items():
+            known = self._known(target, {row[column] for row, column in places})
+            for row, column in places:
+                if row[column] not in known:
+                    row[column] = None
+
+    def _known(self, target: str, codes: set[str]) -> set[str]:
+        """Return which codes a reference table ("table.column") has."""
         table, _, column = target.partition(".")
-        statement = f'SELECT 1 FROM "{table}" WHERE "{column}" = %s'.encode()
-        return self.connection.execute(statement, (code,)).fetchone() is not None
+        statement = f'SELECT "{column}" FROM "{table}" WHERE "{column}" = ANY(%s)'.encode()
+        return {row[0] for row in self.connection.execute(statement, (list(codes),)).fetchall()}
 
-    def _write_heads(self, change: Change, author: Author) -> list[tuple[Change, Cursor[Any]]]:
-        """Write the row of ``resource``, the typed row, the details and the version."""
-        record, before = change.record, change.before
-        run = self.connection.execute
-        guarded: list[tuple[Change, Cursor[Any]]] = []
-        if before is None:
-            run(insertion("resource"), values("resource", record.resource))
-            run(insertion(record.table.table.name), values(record.table.table.name, record.main))
-        else:
-            cursor = run(
-                update("resource", guarded=True),
-                (*values("resource", record.resource), record.resource["id"], record.resource["version"] - 1),
-            )
-            guarded.append((change, cursor))
-            run(
-                update(record.table.table.name),
-                (*values(record.table.table.name, record.main), record.main["id"]),
-            )
-        self._write_details(record, before.details if before else frozenset())
-        run(insertion("resource_version"), values("resource_version", version_row(change, author)))
-        return guarded
+    def _update(self, change: Change) -> Cursor[Any]:
+        """Write the rows that stand there already: of ``resource`` (guarded), the typed row, the details."""
+        record, run = change.record, self.connection.execute
+        head, main = record.resource, record.table.table.name
+        cursor = run(
+            update("resource", guarded=True), (*values("resource", head), head["id"], head["version"] - 1)
+        )
+        run(update(main), (*values(main, record.main), record.main["id"]))
+        before = change.before.details if change.before else frozenset[str]()
+        for name in before & record.details.keys():
+            run(update(name), (*values(name, record.details[name]), record.details[name]["id"]))
+        return cursor
 
-    def _write_details(self, record: Record, before: frozenset[str]) -> None:
-        run = self.connection.execute
-        for name in before - record.details.keys():
-            run(_deletion(name, "id"), (record.resource["id"],))
-        for name, row in record.details.items():
-            if name in before:
-                run(update(name), (*values(name, row), row["id"]))
-            else:
-                run(insertion(name), values(name, row))
-
-    def _write_children(self, change: Change) -> None:
-        """Replace the child rows: a row of an array has no identity of its own, so old ones go and new ones
-        come.
+    def _delete_old(self, changes: Sequence[Change]) -> None:
+        """Delete the details that are no more, and all child rows of what is written anew: a row of an array
+        has no identity of its own, so old ones go and new ones come.
         """
-        if change.op == "delete":
-            return
-        run = self.connection.execute
-        if change.before is not None:
-            owner = (change.record.resource["id"],)
-            run(_deletion(SearchString.table.name, "owner_id"), owner)
-            for name in reversed(in_order(change.before.children)):
-                run(_deletion(name, "owner_id"), owner)
-        by_table: dict[str, list[Row]] = {}
-        for key, rows in change.record.children.items():
-            by_table.setdefault(key[0], []).extend(rows)
-        for name in in_order(by_table.keys()):
-            self._insert_many(name, by_table[name])
+        details: dict[str, list[UUID]] = {}
+        children: dict[str, list[UUID]] = {}
+        for change in changes:
+            if change.before is None:
+                continue
+            owner = change.record.resource["id"]
+            for name in change.before.details - change.record.details.keys():
+                details.setdefault(name, []).append(owner)
+            for name in (SearchString.table.name, *change.before.children) if change.op != "delete" else ():
+                children.setdefault(name, []).append(owner)
+        for name, owners in details.items():
+            self.connection.execute(_deletion(name, "id"), (owners,))
+        for name in reversed(in_order(children)):
+            self.connection.execute(_deletion(name, "owner_id"), (children[name],))
 
-    def _insert_many(self, name: str, rows: list[Row]) -> None:
-        for start in range(0, len(rows), AT_ONCE):
-            batch = rows[start : start + AT_ONCE]
-            listed = tuple(value for row in batch for value in values(name, row))
-            self.connection.execute(insertion(name, len(batch)), listed)
+    def _new_rows(self, changes: Sequence[Change], author: Author) -> dict[str, list[Row]]:
+        """Return the rows that come, of all changes together, by table."""
+        found: dict[str, list[Row]] = {}
+        for change in changes:
+            record, before = change.record, change.before
+            if before is None:
+                found.setdefault("resource", []).append(record.resource)
+                found.setdefault(record.table.table.name, []).append(record.main)
+            for name, row in record.details.items():
+                if before is None or name not in before.details:
+                    found.setdefault(name, []).append(row)
+            found.setdefault("resource_version", []).append(version_row(change, author))
+            if change.op != "delete":
+                for key, rows in record.children.items():
+                    found.setdefault(key[0], []).extend(rows)
+        for table, row in self.plain:
+            found.setdefault(table.table.name, []).append(row)
+        return found
+
+    def _insert(self, rows: dict[str, list[Row]], names: Iterable[str]) -> None:
+        for name in names:
+            for start in range(0, len(rows[name]), AT_ONCE):
+                batch = rows[name][start : start + AT_ONCE]
+                listed = tuple(value for row in batch for value in values(name, row))
+                self.connection.execute(insertion(name, len(batch)), listed)
+
+    def _copy(self, name: str, rows: list[Row]) -> None:
+        if len(rows) > GROWN:
+            self.grown.add(name)
+        columns = itemgetter(*(column for column, _ in _columns(name)))
+        with self.connection.cursor() as cursor, cursor.copy(_copying(name)) as copy:
+            copy.set_types(_types(name))
+            for row in rows:
+                copy.write_row(columns(row))
 
 
 def version_row(change: Change, author: Author) -> Row:
@@ -235,8 +286,23 @@ def values(name: str, row: Row) -> tuple[Any, ...]:
 
 @cache
 def _deletion(name: str, column: str) -> bytes:
-    """Return the DELETE of rows by one column."""
-    return f"DELETE FROM {_QUOTE(name)} WHERE {_QUOTE(column)} = %s".encode()
+    """Return the DELETE of rows by one column, for a list of ids."""
+    return f"DELETE FROM {_QUOTE(name)} WHERE {_QUOTE(column)} = ANY(%s)".encode()
+
+
+@cache
+def _copying(name: str) -> bytes:
+    """Return the COPY of whole rows."""
+    listed = ", ".join(_QUOTE(column) for column, _ in _columns(name))
+    return f"COPY {_QUOTE(name)} ({listed}) FROM STDIN (FORMAT BINARY)".encode()
+
+
+@cache
+def _types(name: str) -> tuple[str, ...]:
+    """Return the type of each column, as the driver must know it to write it in binary form."""
+    columns, dialect = METADATA.tables[name].columns, postgresql.dialect()
+    told = (columns[column].type.compile(dialect).lower() for column, _ in _columns(name))
+    return tuple(text.partition("(")[0].partition(" collate")[0].strip() for text in told)
 
 
 @cache

@@ -39,7 +39,7 @@ def searchset(
     return _bundle(b"searchset", links, total, entries)
 
 
-def history(base_url: str, versions: Iterable[Stored], links: Sequence[Link], total: int) -> bytes:
+def history(base_url: str, versions: Iterable[Stored], links: Sequence[Link], total: int | None) -> bytes:
     """Return a Bundle of versions, in the order given."""
     return _bundle(b"history", links, total, [_version(base_url, stored) for stored in versions])
 

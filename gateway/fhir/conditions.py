@@ -13,8 +13,18 @@ from gateway.fhir.search_values import Asked, Context, read
 from mappings.definitions import is_resource_type
 from mappings.element import Mapping
 from mappings.search import SearchParameter, parameters, text_targets
-from storage.model.shared import Identifier
-from storage.search.query import Coded, Condition, Refers, Target, Together, Written
+from storage.model.resource import Resource
+from storage.model.shared import ContactPoint, Identifier
+from storage.search.query import (
+    Coded,
+    Composed,
+    Condition,
+    Refers,
+    Target,
+    Together,
+    Worded,
+    Written,
+)
 
 
 def condition(mapping: Mapping, name: str, value: str, context: Context) -> Condition | None:
@@ -35,7 +45,7 @@ def condition(mapping: Mapping, name: str, value: str, context: Context) -> Cond
     values = read(asked, value)
     if not values:
         return None
-    return Condition(base, _targets(parameter, modifier), values, negated=modifier == "not")
+    return Condition(base, _targets(parameter, modifier), values, negated=modifier in ("not", "not-in"))
 
 
 def parameter_of(mapping: Mapping, name: str) -> SearchParameter:
@@ -59,10 +69,11 @@ def modifiers(parameter: SearchParameter) -> tuple[str, ...]:
     if isinstance(first, Together):
         return ()
     offered = ["missing"]
-    if parameter.type == "string" and not parameter.sounds:
+    if parameter.type == "string" and not parameter.sounds and not isinstance(first, Worded):
         offered += ["exact", "contains"]
     elif parameter.type == "token":
         offered += ["not"]
+        offered += ["in", "not-in"] if _is_coded(first) else []
         offered += ["text"] if isinstance(first, Coded) and text_targets(first) else []
         offered += ["of-type"] if isinstance(first, Coded) and first.place.table is Identifier else []
     elif isinstance(first, Refers):
@@ -70,6 +81,12 @@ def modifiers(parameter: SearchParameter) -> tuple[str, ...]:
     elif isinstance(first, Written):
         offered += ["above", "below"]
     return tuple(offered)
+
+
+def _is_coded(target: Target) -> bool:
+    """Tell whether a target holds codes, which value sets may list: identifiers are none."""
+    named = (Identifier, ContactPoint, Resource)
+    return isinstance(target, Composed) or (isinstance(target, Coded) and target.place.table not in named)
 
 
 def _is_type(parameter: SearchParameter, modifier: str) -> bool:

@@ -10,16 +10,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.errors import BadRequest, Problem, UnknownParameter, UnsupportedParameterValue
-from gateway.fhir.chains import chained, reverse_chained
-from gateway.fhir.conditions import closest, condition
+from gateway.fhir.conditions import closest
+from gateway.fhir.criterion import FILTERS, criterion
 from gateway.fhir.query_string import Pair, split
 from gateway.fhir.search_values import Context
+from gateway.fhir.view import MODES
 from mappings.element import Mapping
 from mappings.resources import REGISTRY
-from mappings.search import SearchParameter, parameters
+from mappings.search import EVERY, SearchParameter, parameters
 from storage.model.shared import Reference
-from storage.search.query import Include, Query, Refers, Sort
-from storage.search.sort import sortable
+from storage.search.query import Asked, ByType, Include, Query, Refers, Sort
+from storage.search.sort import sort_of, sortable
 
 LARGEST = 1000
 """The most matches that one page may hold."""
@@ -35,6 +36,8 @@ class Search:
     query: Query
     used: list[Pair] = field(default_factory=list[Pair])
     ignored: list[str] = field(default_factory=list[str])
+    among: tuple[Mapping, ...] = ()
+    """The types of a search of several types; none where it is of any."""
 
 
 def parse(mapping: Mapping, pairs: Iterable[Pair], context: Context, *, lenient: bool = False) -> Search:
@@ -43,7 +46,28 @@ def parse(mapping: Mapping, pairs: Iterable[Pair], context: Context, *, lenient:
     Raises UnknownParameter (not with ``lenient``, which ignores what is not known),
     UnsupportedParameterValue and BadRequest. A parameter without a value is ignored.
     """
-    found = Search(Query(mapping.type, mapping.table))
+    return _read(Search(Query(mapping.type, mapping.table)), mapping, pairs, context, lenient=lenient)
+
+
+def parse_several(pairs: Iterable[Pair], context: Context, *, lenient: bool = False) -> Search:
+    """Return the search that parameters ask for among resources of several types: those of ``_type``, else
+    all. Beside the parameters of every type those may be asked for that all of the named types have.
+
+    Raises as ``parse``. https://hl7.org/fhir/R4/http.html#search
+    """
+    listed = list(pairs)
+    types = [value for name, value in listed if name == "_type" and value.strip()]
+    names = dict.fromkeys(part.strip() for value in types[:1] for part in value.split(",") if part.strip())
+    for name in names:
+        if name not in REGISTRY:
+            raise _bad("_type", name, "it is no type of resource that is stored here")
+    found = Search(Query("", EVERY.table, types=tuple(names)), among=tuple(REGISTRY[name] for name in names))
+    return _read(found, EVERY, listed, context, lenient=lenient)
+
+
+def _read(
+    found: Search, mapping: Mapping, pairs: Iterable[Pair], context: Context, *, lenient: bool
+) -> Search:
     once: set[str] = set()
     for name, value in pairs:
         if not value.strip():
@@ -68,16 +92,24 @@ def _apply(found: Search, mapping: Mapping, name: str, value: str, context: Cont
     control = _CONTROLS.get(base)
     if control is not None:
         return control(found, mapping, modifier, value)
-    if base == "_has":
-        made = reverse_chained(name, value, context)
-    elif "." in name:
-        made = chained(mapping, name, value, context)
-    else:
-        made = condition(mapping, name, value, context)
+    if base == "_type" and mapping is EVERY:
+        _no_modifier("_type", modifier)
+        return value
+    made = _asked(found, mapping, name, value, context)
     if made is None:
         return ""
     found.query = replace(found.query, conditions=(*found.query.conditions, made))
     return value
+
+
+def _asked(found: Search, mapping: Mapping, name: str, value: str, context: Context) -> Asked | None:
+    """Return the condition of a parameter; of one that only the named types have, a condition of each."""
+    base = name.partition(":")[0].partition(".")[0]
+    if not found.among or base in FILTERS or base in parameters(mapping):
+        return criterion(mapping, name, value, context)
+    made = ((each.type, each.table, criterion(each, name, value, context)) for each in found.among)
+    parts = tuple((type_name, table, asked) for type_name, table, asked in made if asked is not None)
+    return ByType(parts) if parts else None
 
 
 # --- what shapes the result: https://hl7.org/fhir/R4/search.html#return ---
@@ -122,8 +154,8 @@ def _total(found: Search, _mapping: Mapping, modifier: str, value: str) -> str:
 
 def _summary(found: Search, _mapping: Mapping, modifier: str, value: str) -> str:
     _no_modifier("_summary", modifier)
-    if value not in ("count", "false"):
-        raise _bad("_summary", value, "count or false is needed")
+    if value not in MODES:
+        raise _bad("_summary", value, f"one of {', '.join(MODES)} is needed")
     if value == "count":
         _set(found, count=0)
     return value
@@ -156,9 +188,8 @@ def _sort_key(mapping: Mapping, text: str) -> Sort:
     known = parameters(mapping)
     if name not in known:
         raise UnknownParameter(f"_sort: {closest(mapping, name, known)}", expression="http._sort")
-    targets = known[name].targets
-    key = Sort(name, targets[0], descending=text.startswith("-"))
-    if len(targets) > 1 or not sortable(key):
+    key = sort_of(name, known[name].targets, descending=text.startswith("-"))
+    if not sortable(key):
         raise _bad("_sort", name, "it gives no order")
     return key
 
@@ -216,10 +247,11 @@ _CONTROLS: dict[str, Control] = {
     "_include": _include,
     "_revinclude": _revinclude,
     CURSOR: _page,
+    "_elements": _nothing,
     "_format": _nothing,
     "_pretty": _nothing,
 }
-_ONCE = frozenset(_CONTROLS) - {"_include", "_revinclude"}
+_ONCE = frozenset({*_CONTROLS, "_type"}) - {"_include", "_revinclude"}
 
 CONTROLS = tuple(name for name in _CONTROLS if name != CURSOR)
 """The parameters that shape the result of every search."""

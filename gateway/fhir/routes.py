@@ -5,82 +5,62 @@ https://hl7.org/fhir/R4/http.html
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import partial
 
-from litestar import Request, Response, Router, delete, get, post, put
+from litestar import Response, Router, delete, post, put
 from litestar.params import FromPath
 
-from gateway import errors
-from gateway.fhir import answer, history, metadata, search, wire
+from gateway.fhir import answer, compartment, history, metadata, operations, search, view
+from gateway.fhir.ask import (
+    BASE,
+    Ask,
+    base_url,
+    caller_of,
+    form_of,
+    get,
+    in_thread,
+    negotiate,
+    prefer_of,
+    records_of,
+    resource_body,
+)
+from gateway.fhir.bundle_routes import process_bundle
+from gateway.fhir.conditional_routes import ROUTES, create_unless
 from gateway.fhir.create import create
 from gateway.fhir.update import update
-from gateway.records import Caller, Records
-
-T = TypeVar("T")
-Ask = Request[Any, Any, Any]
-
-BASE = "/fhir"
+from gateway.records import Written
 
 
-def records_of(request: Ask) -> Records:
-    """Return the records that the app was made with."""
-    return request.app.state.records
-
-
-def caller_of(request: Ask) -> Caller:
-    """Return who calls: the user that the X-User header names, until sign-on exists."""
-    return Caller("fhir", request.headers.get("x-user"))
-
-
-def base_url(request: Ask) -> str:
-    """Return the base URL as the caller sees it."""
-    return f"{request.url.scheme}://{request.headers.get('host', request.url.netloc)}{BASE}"
-
-
-def negotiate(request: Ask) -> None:
-    """Refuse callers that do not take FHIR JSON. Raises NotAcceptable."""
-    if not wire.accepts_json(request.headers.get("accept"), request.query_params.get("_format")):
-        raise errors.NotAcceptable(f"Only {wire.FHIR_JSON} can be given.")
-
-
-async def resource_body(request: Ask) -> bytes:
-    """Return the body of a write. Raises UnsupportedMediaType, NotAcceptable, TooLarge."""
-    negotiate(request)
-    kind = request.headers.get("content-type", wire.FHIR_JSON)
-    if not wire.is_json(kind):
-        raise errors.UnsupportedMediaType(f"The body must be {wire.FHIR_JSON} in UTF-8, not {kind}.")
-    return await request.body()
-
-
-async def in_thread(work: Callable[..., T], *values: Any) -> T:
-    """Run storage work in a thread: the one hop between the doors, which wait, and storage, which blocks."""
-    return await asyncio.to_thread(work, *values)
-
-
-@get("/metadata", status_code=200)
+@get("/metadata")
 async def capabilities(request: Ask) -> Response[bytes]:
     """capabilities: https://hl7.org/fhir/R4/http.html#capabilities."""
     negotiate(request)
-    return answer.body(metadata.statement(base_url(request), request.app.state.started))
+    shown = view.of_one(request.url.query, "")
+    mode = metadata.mode_of(request.query_params.get("mode"))
+    state = request.app.state
+    cors = bool(state.settings.cors_origins)
+    found = await in_thread(partial(metadata.statement, base_url(request), state.started, mode, cors=cors))
+    return answer.stated(found, request.headers, shown)
 
 
 @post("/{resource_type:str}", status_code=201)
 async def create_one(request: Ask, resource_type: FromPath[str]) -> Response[bytes]:
     """create: https://hl7.org/fhir/R4/http.html#create."""
     body = await resource_body(request)
+    unless = request.headers.get("if-none-exist")
+    if unless is not None:
+        return await create_unless(request, resource_type, body, unless)
     made = await in_thread(create, records_of(request), caller_of(request), resource_type, body)
-    location = f"{base_url(request)}/{resource_type}/{made.fhir_id}/_history/{made.version}"
-    return answer.resource(made, 201, location, answer.preference(request.headers.get("prefer", "")))
+    return answer.written(Written(made, created=True), base_url(request), prefer_of(request))
 
 
 @get("/{resource_type:str}/{fhir_id:str}")
 async def read_one(request: Ask, resource_type: FromPath[str], fhir_id: FromPath[str]) -> Response[bytes]:
     """read: https://hl7.org/fhir/R4/http.html#read."""
     negotiate(request)
+    shown = view.of_one(request.url.query, resource_type)
     found = await in_thread(records_of(request).read, caller_of(request), resource_type, fhir_id)
-    return answer.resource(found)
+    return answer.found(found, request.headers, shown)
 
 
 @get("/{resource_type:str}/{fhir_id:str}/_history/{version:str}")
@@ -89,8 +69,9 @@ async def read_version(
 ) -> Response[bytes]:
     """vread: https://hl7.org/fhir/R4/http.html#vread."""
     negotiate(request)
+    shown = view.of_one(request.url.query, resource_type)
     found = await in_thread(records_of(request).vread, caller_of(request), resource_type, fhir_id, version)
-    return answer.resource(found)
+    return answer.found(found, request.headers, shown)
 
 
 @get("/{resource_type:str}/{fhir_id:str}/_history")
@@ -109,17 +90,31 @@ async def read_history(request: Ask, resource_type: FromPath[str], fhir_id: From
     return answer.body(found)
 
 
+@get("/{resource_type:str}/_history")
+async def read_type_history(request: Ask, resource_type: FromPath[str]) -> Response[bytes]:
+    """History of a type: https://hl7.org/fhir/R4/http.html#history."""
+    negotiate(request)
+    asked = (resource_type, request.url.query, base_url(request))
+    return answer.body(await in_thread(history.of_type, records_of(request), caller_of(request), *asked))
+
+
+@get("/_history")
+async def read_system_history(request: Ask) -> Response[bytes]:
+    """History of the whole system: https://hl7.org/fhir/R4/http.html#history."""
+    negotiate(request)
+    asked = (request.url.query, base_url(request))
+    return answer.body(await in_thread(history.of_system, records_of(request), caller_of(request), *asked))
+
+
 @put("/{resource_type:str}/{fhir_id:str}")
 async def update_one(request: Ask, resource_type: FromPath[str], fhir_id: FromPath[str]) -> Response[bytes]:
     """update: https://hl7.org/fhir/R4/http.html#update."""
     body = await resource_body(request)
     seen = answer.if_match(request.headers.get("if-match"))
-    version, created = await in_thread(
+    made = await in_thread(
         update, records_of(request), caller_of(request), resource_type, fhir_id, body, seen
     )
-    location = f"{base_url(request)}/{resource_type}/{fhir_id}/_history/{version.version}"
-    prefer = answer.preference(request.headers.get("prefer", ""))
-    return answer.resource(version, 201 if created else 200, location if created else None, prefer)
+    return answer.written(made, base_url(request), prefer_of(request))
 
 
 @delete("/{resource_type:str}/{fhir_id:str}", status_code=200)
@@ -128,7 +123,7 @@ async def delete_one(request: Ask, resource_type: FromPath[str], fhir_id: FromPa
     negotiate(request)
     seen = answer.if_match(request.headers.get("if-match"))
     gone = await in_thread(records_of(request).delete, caller_of(request), resource_type, fhir_id, seen)
-    return answer.body(None, 204, answer.version_headers(gone) if gone else None)
+    return answer.deleted([gone] if gone else [], prefer_of(request))
 
 
 @get("/{resource_type:str}")
@@ -141,12 +136,20 @@ async def search_by_get(request: Ask, resource_type: FromPath[str]) -> Response[
 @post("/{resource_type:str}/_search", status_code=200)
 async def search_by_post(request: Ask, resource_type: FromPath[str]) -> Response[bytes]:
     """Search by POST, with parameters in the body, the URL, or both."""
+    return await _search(request, resource_type, await form_of(request))
+
+
+@get("/")
+async def search_all_by_get(request: Ask) -> Response[bytes]:
+    """Search of several types by GET: https://hl7.org/fhir/R4/http.html#search."""
     negotiate(request)
-    kind = request.headers.get("content-type", "application/x-www-form-urlencoded").partition(";")[0]
-    form = (await request.body()).decode("utf-8", "replace")
-    if form and kind.strip() != "application/x-www-form-urlencoded":
-        raise errors.UnsupportedMediaType("A search by POST is application/x-www-form-urlencoded.")
-    return await _search(request, resource_type, "&".join(part for part in (request.url.query, form) if part))
+    return await _search(request, "", request.url.query)
+
+
+@post("/_search", status_code=200)
+async def search_all_by_post(request: Ask) -> Response[bytes]:
+    """Search of several types by POST."""
+    return await _search(request, "", await form_of(request))
 
 
 async def _search(request: Ask, resource_type: str, query: str) -> Response[bytes]:
@@ -162,6 +165,29 @@ async def _search(request: Ask, resource_type: str, query: str) -> Response[byte
     return answer.body(found)
 
 
+@get("/{resource_type:str}/{fhir_id:str}/{member:str}")
+async def search_compartment(
+    request: Ask, resource_type: FromPath[str], fhir_id: FromPath[str], member: FromPath[str]
+) -> Response[bytes]:
+    """Search of a compartment: https://hl7.org/fhir/R4/search.html#searchcontexts."""
+    negotiate(request)
+    return await _search_within(request, (resource_type, fhir_id, member), request.url.query)
+
+
+@post("/{resource_type:str}/{fhir_id:str}/{member:str}/_search", status_code=200)
+async def search_compartment_by_post(
+    request: Ask, resource_type: FromPath[str], fhir_id: FromPath[str], member: FromPath[str]
+) -> Response[bytes]:
+    """Search of a compartment by POST."""
+    return await _search_within(request, (resource_type, fhir_id, member), await form_of(request))
+
+
+async def _search_within(request: Ask, place: tuple[str, str, str], query: str) -> Response[bytes]:
+    who = (records_of(request), caller_of(request))
+    found = await in_thread(compartment.search, *who, *place, query, base_url(request), prefer_of(request))
+    return answer.body(found)
+
+
 FHIR = Router(
     path=BASE,
     route_handlers=[
@@ -170,9 +196,18 @@ FHIR = Router(
         read_one,
         read_version,
         read_history,
+        read_type_history,
+        read_system_history,
         update_one,
         delete_one,
         search_by_get,
         search_by_post,
+        search_all_by_get,
+        search_all_by_post,
+        process_bundle,
+        search_compartment,
+        search_compartment_by_post,
+        *ROUTES,
+        *operations.ROUTES,
     ],
 )

@@ -14,6 +14,7 @@ from gateway.fhir import bundle, params
 from gateway.fhir.bundle import Link
 from gateway.fhir.query_string import Pair, pairs, query_string
 from gateway.fhir.search_values import Context
+from gateway.fhir.view import View, view_of
 from mappings.resources import REGISTRY
 from storage.search import BadCursor, Page, Query, TooMany
 
@@ -33,27 +34,45 @@ class Records(Protocol):
 def search(
     records: Records, caller: Caller, resource_type: str, text: str, base_url: str, prefer: str = ""
 ) -> bytes:
-    """Return the Bundle of one page of a search.
+    """Return the Bundle of one page of a search of one type, or of several where ``resource_type`` is "".
 
     ``text`` are the parameters of the URL, the body, or both, as ``name=value&...``; ``prefer`` is the
     header, in which ``handling=lenient`` lets parameters that are not known be ignored: the Bundle then has a
     warning of them.
     Raises UnsupportedType, UnknownParameter, UnsupportedParameterValue, BadRequest.
     """
+    now: datetime = records.clock()
+    context, lenient = Context(now, base_url), is_lenient(prefer)
+    if not resource_type:
+        asked = params.parse_several(pairs(text), context, lenient=lenient)
+        return answered(records, caller, asked, view_of(text), base_url, base_url)
     mapping = REGISTRY.get(resource_type)
     if mapping is None:
         raise UnsupportedType(f"The resource type {resource_type} is not supported.")
-    now: datetime = records.clock()
-    asked = params.parse(mapping, pairs(text), Context(now, base_url), lenient=is_lenient(prefer))
+    asked = params.parse(mapping, pairs(text), context, lenient=lenient)
+    shown = view_of(text, resource_type)
+    return answered(records, caller, asked, shown, f"{base_url}/{resource_type}", base_url)
+
+
+def answered(
+    records: Records, caller: Caller, asked: params.Search, shown: View, url: str, base_url: str
+) -> bytes:
+    """Return the Bundle of one page of what a search was understood to ask for, at ``url``.
+
+    Raises UnsupportedParameterValue, BadRequest.
+    """
+    if shown.summary == "text" and asked.query.includes:
+        raise BadRequest("_summary=text and includes cannot go together.", expression="http._summary")
     page = _run(records, caller, asked.query)
-    return bundle.searchset(
+    found = bundle.searchset(
         base_url,
-        page.matches,
-        page.included,
-        _links(f"{base_url}/{resource_type}", asked.used, page),
+        shown.of(page.matches),
+        shown.of(page.included, included=True),
+        _links(url, asked.used, page),
         page.total,
         _warning(asked.ignored),
     )
+    return shown.laid_out(found)
 
 
 def _run(records: Records, caller: Caller, query: Query) -> Page:

@@ -15,8 +15,9 @@ from typing import Literal, cast
 
 from gateway.errors import UnsupportedParameterValue
 from gateway.fhir.query_string import split, unescape
-from mappings import text, times
-from mappings.definitions import codes, elements_at
+from gateway.fhir.text_query import said
+from mappings import text, times, units
+from mappings.definitions import VALUE_SETS, codes, elements_at
 from mappings.search import SearchParameter
 from storage.model.shared import ContactPoint
 from storage.search.query import (
@@ -38,6 +39,7 @@ from storage.search.query import (
     Uri,
     When,
     Word,
+    Worded,
     Words,
     Written,
 )
@@ -49,7 +51,7 @@ _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}\Z")
 _TENTH = Decimal("0.1")
 _EXACT = decimal.Context(prec=300)
 
-How = Literal["starts", "exact", "contains", "sounds"]
+How = Literal["starts", "exact", "contains", "sounds", "ends", "same"]
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,8 @@ def _reader(asked: Asked) -> Reader:
         return _word
     if asked.modifier == "of-type":
         return _of_type
+    if asked.modifier in ("in", "not-in"):
+        return _members
     if asked.parameter.type == "number":
         return _number
     return _READERS[type(asked.parameter.targets[0])]
@@ -147,6 +151,20 @@ def _of_type(asked: Asked, value: str) -> tuple[SearchValue, ...]:
     return (OfType(*parts),)
 
 
+def _members(asked: Asked, value: str) -> tuple[SearchValue, ...]:
+    """Return the codes of a value set, which must be one of the closed lists that R4 publishes."""
+    url = unescape(value).strip().partition("|")[0]
+    known = url.removeprefix(VALUE_SETS)
+    found = codes(known) if known != url else None
+    if not found:
+        raise asked.refuse(value, f"the value sets known here are the closed ones of R4, {VALUE_SETS}...")
+    tokens = (Token(system, code) for system, listed in sorted(found.items()) for code in sorted(listed))
+    target = asked.parameter.targets[0]
+    if isinstance(target, Composed) or (isinstance(target, Coded) and target.system is None):
+        return tuple(_without_system(asked.parameter, token) for token in tokens)
+    return tuple(tokens)
+
+
 def _flag(asked: Asked, value: str) -> tuple[SearchValue, ...]:
     code = unescape(split(value, "|")[-1]).strip()
     if code not in ("true", "false"):
@@ -160,10 +178,18 @@ def _flag(asked: Asked, value: str) -> tuple[SearchValue, ...]:
 def _word(asked: Asked, value: str) -> tuple[SearchValue, ...]:
     plain = unescape(value)
     how: How = "sounds" if asked.parameter.sounds else "starts"
-    if asked.modifier in ("exact", "contains"):
+    if asked.modifier in ("exact", "contains", "ends", "same"):
         how = cast("How", asked.modifier)
     norm = text.fold(plain)
     return (Word(plain, norm, how, text.soundex(norm) if how == "sounds" else None),)
+
+
+def _said(asked: Asked, value: str) -> tuple[SearchValue, ...]:
+    try:
+        return (said(unescape(value)),)
+    except ValueError:
+        allowed = 'words, "phrases", begun* words, AND, OR, NOT and parentheses are needed'
+        raise asked.refuse(value, allowed) from None
 
 
 def _uri(asked: Asked, value: str) -> tuple[SearchValue, ...]:
@@ -216,7 +242,18 @@ def _quantity(asked: Asked, value: str) -> tuple[SearchValue, ...]:
     if system and not code:
         raise asked.refuse(value, "a system needs a code")
     prefix, rest = _prefixed(number)
-    return (_amount(asked, prefix, rest, value, system, code),)
+    return (_comparable(_amount(asked, prefix, rest, value, system, code)),)
+
+
+def _comparable(number: Number) -> Number:
+    """Return a quantity with the same in the unit of its kind, where that is known."""
+    limits = (number.exact, number.low, number.high)
+    found = [units.canonical(limit, number.system, number.code) for limit in limits]
+    made = [limit for limit in found if limit is not None]
+    if len(made) < len(limits):
+        return number
+    (exact, kind), (low, _), (high, _) = made
+    return replace(number, canonical=Number(number.prefix, exact, low, high, None, kind))
 
 
 def _amount(
@@ -274,6 +311,7 @@ _READERS: dict[type[Target], Reader] = {
     Composed: _token,
     Flag: _flag,
     Words: _word,
+    Worded: _said,
     Span: _when,
     Measured: _quantity,
     Refers: _reference,

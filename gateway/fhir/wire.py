@@ -15,7 +15,8 @@ from typing import Any, NoReturn, cast
 
 import msgspec
 
-from gateway.errors import NotParseable
+from gateway.errors import NotParseable, UnsupportedMediaType
+from gateway.fhir import media
 from storage.lexical import DECODER, ENCODER
 
 Object = dict[str, Any]
@@ -161,35 +162,18 @@ def _explain(body: bytes, error: Exception) -> NoReturn:
 
 # Media types.
 
-FHIR_JSON = "application/fhir+json"
+FHIR_JSON = media.FHIR_JSON
 JSON_TYPES = frozenset({FHIR_JSON, "application/json", "text/json"})
 _FORMATS = JSON_TYPES | {"json"}
 _ANY = frozenset({"*/*", "application/*", "text/*"})
 
 
-def _split(header: str) -> tuple[str, dict[str, str]]:
-    media_type, *rest = header.split(";")
-    pairs = (part.partition("=") for part in rest)
-    return media_type.strip().lower(), {n.strip().lower(): v.strip().strip('"') for n, _, v in pairs}
-
-
-def _version_fits(parameters: dict[str, str]) -> bool:
-    """FHIR versions: https://hl7.org/fhir/R4/http.html#version-parameter. R4 is `4.0`."""
-    return parameters.get("fhirversion", "4.0").removesuffix(".1") == "4.0"
-
-
 def is_json(content_type: str) -> bool:
     """Whether a Content-Type is FHIR JSON in UTF-8 (`text/json` and `application/json` count)."""
-    media_type, parameters = _split(content_type)
-    charset = parameters.get("charset", "utf-8").lower()
-    return media_type in JSON_TYPES and charset in {"utf-8", "utf8", "us-ascii"} and _version_fits(parameters)
-
-
-def _weight(parameters: dict[str, str]) -> float:
     try:
-        return float(parameters.get("q", "1"))
-    except ValueError:
-        return 1.0
+        return media.body_format(content_type) == "json"
+    except UnsupportedMediaType:
+        return False
 
 
 def accepts_json(header: str | None, format_parameter: str | None = None) -> bool:
@@ -199,11 +183,11 @@ def accepts_json(header: str | None, format_parameter: str | None = None) -> boo
     space.
     """
     if format_parameter:
-        media_type, parameters = _split(format_parameter.strip().replace("fhir json", "fhir+json"))
-        return media_type in _FORMATS and _version_fits(parameters)
+        media_type, parameters = media.split(format_parameter.strip().replace("fhir json", "fhir+json"))
+        return media_type in _FORMATS and media.version_fits(parameters)
     if header is None or not header.strip():
         return True
-    ranges = [_split(part) for part in header.split(",")]
+    ranges = [media.split(part) for part in header.split(",")]
     named = [p for media_type, p in ranges if media_type in JSON_TYPES]
     fitting = named or [p for media_type, p in ranges if media_type in _ANY]
-    return any(_weight(p) > 0 and _version_fits(p) for p in fitting)
+    return any(media.weight(p) > 0 and media.version_fits(p) for p in fitting)

@@ -1,6 +1,6 @@
 """The facts of R4 that the gateway works by: elements of each type, and codes of required bindings.
 
-https://hl7.org/fhir/R4/structuredefinition.html. The two data files are made by `build.py`; each type is
+https://hl7.org/fhir/R4/structuredefinition.html. The data files are made by `build.py`; each type is
 read when it is first asked for.
 """
 
@@ -12,6 +12,23 @@ from importlib.resources import files
 import msgspec
 
 VALUE_SETS = "http://hl7.org/fhir/ValueSet/"
+
+NORMATIVE = frozenset(
+    {
+        "Binary",
+        "Bundle",
+        "CapabilityStatement",
+        "CodeSystem",
+        "Observation",
+        "OperationDefinition",
+        "OperationOutcome",
+        "Parameters",
+        "Patient",
+        "StructureDefinition",
+        "ValueSet",
+    }
+)
+"""The resource types that do not change any more: https://hl7.org/fhir/R4/versions.html#std-process."""
 
 
 class Element(msgspec.Struct, array_like=True, frozen=True):
@@ -90,6 +107,33 @@ def codes(value_set: str) -> dict[str, frozenset[str]] | None:
     """The codes of a required value set by code system, or None if it is open (media types, units, ...)."""
     raw = _raw_codes().get(value_set)
     return None if raw is None else msgspec.json.decode(raw, type=dict[str, frozenset[str]])
+
+
+@cache
+def _raw_search() -> dict[str, msgspec.Raw]:
+    return msgspec.json.decode(_read("search.json"), type=dict[str, msgspec.Raw])
+
+
+def types_searched_by_table() -> tuple[str, ...]:
+    """The resource types whose search parameters are told by `search_table`, in order of name."""
+    return tuple(_raw_search())
+
+
+def search_table(type_name: str) -> dict[str, list[str]]:
+    """The search parameters of a type: by name the type of the parameter, then its leaves (see `reduce`).
+
+    Raises KeyError for a type that the table has not.
+    """
+    return msgspec.json.decode(_raw_search()[type_name], type=dict[str, list[str]])
+
+
+@cache
+def compartments() -> dict[str, dict[str, tuple[str, ...]]]:
+    """The compartments (https://hl7.org/fhir/R4/compartmentdefinition.html): by the type that one is of, the
+    types of resources in it, and the reference parameters that put them there. `{def}` is the resource that
+    the compartment is of.
+    """
+    return msgspec.json.decode(_read("compartments.json"), type=dict[str, dict[str, tuple[str, ...]]])
 
 
 def elements_at(type_name: str, path: str = "") -> tuple[Element, ...]:

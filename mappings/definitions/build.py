@@ -1,8 +1,10 @@
-"""Makes the two data files of this folder out of the R4 definitions (https://hl7.org/fhir/R4/downloads.html).
+"""Makes the data files of this folder out of the R4 definitions (https://hl7.org/fhir/R4/downloads.html).
 
 Run it as `python -m mappings.definitions.build FOLDER` where FOLDER holds `elements.json` (one record per
-element definition) and `required-valuesets.json` (value set URL to a list of `system|code`). Facts only are
-kept: paths, types, cardinality, reference targets, required codes, summary flags.
+element definition), `required-valuesets.json` (value set URL to a list of `system|code`),
+`search-parameters.json` (one record per SearchParameter) and `compartments.json`. Facts only are kept: paths, types, cardinality,
+reference targets, required codes, summary flags, and where search parameters look. Those that cannot be
+reduced to paths of elements stand in `search_left_out.json`.
 """
 
 from __future__ import annotations
@@ -13,6 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+
+from mappings.definitions import resource_types
+from mappings.definitions.reduce import reduce
+from mappings.resources import WITH_TABLES
 
 HERE = Path(__file__).parent
 VALUE_SETS = "http://hl7.org/fhir/ValueSet/"
@@ -34,6 +40,12 @@ _BASES = {
 }
 _PLAIN = {"Extension.url": "uri", "Resource.id": "id", "DomainResource.id": "id"}
 _ABSTRACT = frozenset({*_BASES, "MetadataResource", "CatalogEntry"})
+TAKEN_TOO = {
+    "MedicationRequest.dispenseRequest.performer": {
+        "Reference(Organization)": "Reference(Organization|Practitioner)"
+    },
+}
+"""Types that the standard's own examples have against its definitions, by path."""
 
 Record = dict[str, Any]
 
@@ -43,7 +55,8 @@ def _types(record: Record) -> list[str]:
         return [reference]
     if record["type"] == [_STRING]:
         return [_PLAIN.get(record["path"], "string")]
-    return list(record["type"])
+    told: list[str] = record["type"]
+    return [TAKEN_TOO.get(record["path"], {}).get(kind, kind) for kind in told]
 
 
 def _codes(record: Record) -> str:
@@ -129,6 +142,34 @@ def compact_codes(value_sets: dict[str, list[str] | None]) -> dict[str, dict[str
     return out
 
 
+def compact_search(records: list[Record]) -> tuple[dict[str, Record], dict[str, str]]:
+    """Search parameters as the contents of `search.json`, {type: {name: [type, leaf...]}}, of types without
+    tables of their own; and `{type.name: expression}` of what is left out. Those that every resource has are
+    in neither.
+    """
+    made: dict[str, Record] = {name: {} for name in sorted(resource_types() - WITH_TABLES)}
+    left: dict[str, str] = {}
+    for record in sorted(records, key=lambda found: found["code"]):
+        for base in record["base"]:
+            if base not in made:
+                continue
+            found = reduce(base, record)
+            if found.leaves:
+                made[base][record["code"]] = [found.type, *found.leaves]
+            if found.left or not found.leaves:
+                told = found.left or [record.get("expression", "")]
+                left[f"{base}.{record['code']}"] = f"{found.type}: {' | '.join(told)}"
+    return made, dict(sorted(left.items()))
+
+
+def compact_compartments(records: list[Record]) -> dict[str, dict[str, list[str]]]:
+    """Compartment definitions as `{compartment: {type: [parameter]}}`; types that are in none are left out."""
+    return {
+        record["code"]: {part["code"]: part["param"] for part in record["resource"] if part.get("param")}
+        for record in sorted(records, key=lambda found: found["code"])
+    }
+
+
 def lines(table: dict[str, Any]) -> bytes:
     """The table as JSON with one key per line, so that a change shows as the lines that changed."""
     rows = [msgspec.json.encode(key) + b":" + msgspec.json.encode(value) for key, value in table.items()]
@@ -136,11 +177,16 @@ def lines(table: dict[str, Any]) -> bytes:
 
 
 def main(folder: Path) -> None:
-    """Write both data files from the definitions in `folder`."""
+    """Write the data files from the definitions in `folder`."""
     records = msgspec.json.decode((folder / "elements.json").read_bytes())
     value_sets = msgspec.json.decode((folder / "required-valuesets.json").read_bytes())
     (HERE / "elements.json").write_bytes(lines(compact(records)))
     (HERE / "codes.json").write_bytes(lines(compact_codes(value_sets)))
+    found, left = compact_search(msgspec.json.decode((folder / "search-parameters.json").read_bytes()))
+    (HERE / "search.json").write_bytes(lines(found))
+    (HERE / "search_left_out.json").write_bytes(lines(left))
+    compartments = msgspec.json.decode((folder / "compartments.json").read_bytes())
+    (HERE / "compartments.json").write_bytes(lines(compact_compartments(compartments)))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,18 @@ INSURANCE_TYPES = (
 )
 
 
-class Allergy(Typed, name="allergy", indexes=(index("patient_id"), index("encounter_id"))):
+class Allergy(
+    Typed,
+    name="allergy",
+    indexes=(
+        index("criticality"),
+        index("type"),
+        index("recorded_date_lo"),
+        index("last_occurrence_lo"),
+        index("patient_id"),
+        index("encounter_id"),
+    ),
+):
     """An allergy or intolerance; what to, and its clinical and verification status, are concepts."""
 
     patient = Link("patient")
@@ -41,7 +52,11 @@ class AllergyReaction(Child, name="allergy_reaction", indexes=(index("owner_id")
     severity = Code("mild", "moderate", "severe")
 
 
-class Medication(Typed, name="medication", indexes=(index("patient_id", "status"), index("context_id"))):
+class Medication(
+    Typed,
+    name="medication",
+    indexes=(index("status"), index("effective_lo"), index("patient_id", "status"), index("context_id")),
+):
     """A statement that a patient takes a medicine; the medicine, category and reasons are concepts."""
 
     patient = Link("patient")

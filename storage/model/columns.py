@@ -306,12 +306,28 @@ class Money(Group):
         return (sa.Numeric(), sa.Text())
 
 
+class Canonical(Group):
+    """A quantity in the unit that its kind is compared in: value and unit (see ``Quantity``); for search."""
+
+    suffixes = ("", "_unit")
+
+    def types(self) -> tuple[Any, ...]:
+        return (sa.Numeric(), sa.Text())
+
+
+class Lexemes(Plain):
+    """TSVECTOR: the words of a text."""
+
+    def __init__(self) -> None:
+        super().__init__(postgresql.TSVECTOR())
+
+
 @dataclass(frozen=True)
 class Index:
     """An index over columns.
 
     ``where`` makes it partial, ``name`` is given where the columns' names are too long, ``same_nulls`` makes
-    a unique one take two NULLs for the same value.
+    a unique one take two NULLs for the same value, ``using`` names its kind where it is not a B-tree.
     """
 
     columns: tuple[str, ...]
@@ -319,6 +335,7 @@ class Index:
     where: str | None = None
     name: str | None = None
     same_nulls: bool = False
+    using: str | None = None
 
 
 def index(
@@ -327,9 +344,10 @@ def index(
     where: str | None = None,
     name: str | None = None,
     same_nulls: bool = False,
+    using: str | None = None,
 ) -> Index:
     """Declare an index of the table."""
-    return Index(columns, unique, where, name, same_nulls)
+    return Index(columns, unique, where, name, same_nulls, using)
 
 
 BY_TABLE: dict[str, type[Table]] = {}
@@ -397,7 +415,12 @@ def build(
         listed = (cls.table.c[column] for column in made.columns)
         nulls = True if made.same_nulls else None
         sa.Index(
-            title, *listed, unique=made.unique, postgresql_where=where, postgresql_nulls_not_distinct=nulls
+            title,
+            *listed,
+            unique=made.unique,
+            postgresql_where=where,
+            postgresql_nulls_not_distinct=nulls,
+            postgresql_using=made.using or False,
         )
     BY_TABLE[name] = cls
 
@@ -407,6 +430,7 @@ __all__ = [
     "METADATA",
     "Boolean",
     "Bytes",
+    "Canonical",
     "Code",
     "Date",
     "Decimal",
@@ -416,6 +440,7 @@ __all__ = [
     "Integer",
     "Json",
     "Key",
+    "Lexemes",
     "Link",
     "Listed",
     "Money",

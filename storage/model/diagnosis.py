@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from storage.model.columns import Code, Date, Link, Period, Quantity, Text, index
+from storage.model.columns import Canonical, Code, Date, Link, Period, Quantity, Text, index
 from storage.model.resource import Child, Typed
 
 SPANS = ("dateTime", "Age", "Period", "Range", "string")
@@ -12,6 +12,8 @@ class Diagnosis(
     Typed,
     name="diagnosis",
     indexes=(
+        index("onset_lo"),
+        index("asserted_date_lo"),
         index("patient_id", "recorded_date_lo"),
         index("patient_id", "onset_lo"),
         index("patient_id", "asserted_date_lo"),
@@ -19,6 +21,8 @@ class Diagnosis(
         index("abatement_lo"),
         index("onset_age_value"),
         index("abatement_age_value"),
+        index("onset_age_canonical_unit", "onset_age_canonical"),
+        index("abatement_age_canonical_unit", "abatement_age_canonical"),
         index("icd10_code"),
         index("encounter_id"),
     ),
@@ -41,6 +45,8 @@ class Diagnosis(
     asserted_date = Date()
     recorder = Link("resource")
     asserter = Link("resource")
+    onset_age_canonical = Canonical()
+    abatement_age_canonical = Canonical()
 
 
 class DiagnosisEvidence(Child, name="diagnosis_evidence", indexes=(index("owner_id"),)):

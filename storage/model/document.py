@@ -24,6 +24,8 @@ class Document(
     Typed,
     name="document",
     indexes=(
+        index("status"),
+        index("context_period_lo"),
         index("patient_id", "date_lo"),
         index("patient_id", "status"),
         index("patient_id", "context_period_lo"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from storage.model.columns import Code, Integer, Link, Money, Period, Quantity, Text, index
+from storage.model.columns import Canonical, Code, Integer, Link, Money, Period, Quantity, Text, index
 from storage.model.resource import Child, Typed
 
 STATUSES = (
@@ -35,11 +35,13 @@ class Encounter(
     Typed,
     name="encounter",
     indexes=(
+        index("status"),
         index("visit_number"),
         index("patient_id", "status"),
         index("patient_id", "period_lo"),
         index("period_lo", "period_hi"),
         index("length_value"),
+        index("length_canonical_unit", "length_canonical"),
         index("part_of_id"),
     ),
 ):
@@ -57,6 +59,7 @@ class Encounter(
     part_of = Link("encounter")
     hosp_origin = Link("resource")
     hosp_destination = Link("resource")
+    length_canonical = Canonical()
 
 
 class EncounterParticipant(Child, name="encounter_participant", indexes=(index("owner_id"),)):

@@ -35,7 +35,9 @@ class AuditEvent(
 
 
 class OtherResource(Typed, name="other_resource"):
-    """A resource of a type without tables, kept whole; identifiers, concepts and references are copies."""
+    """A resource of a type without tables, kept whole; identifiers, codes, references, dates and quantities
+    in other tables are copies for search.
+    """
 
     content = Json(required=True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from storage.model.columns import Boolean, Code, Date, Integer, Link, Period, Quantity, Text, index
+from storage.model.columns import Boolean, Canonical, Code, Date, Integer, Link, Period, Quantity, Text, index
 from storage.model.resource import Child, Shared, Typed
 
 STATUSES = (
@@ -51,12 +51,15 @@ class Observation(
     Typed,
     name="observation",
     indexes=(
+        index("status"),
         index("patient_id", "effective_lo"),
         index("effective_lo", "effective_hi"),
         index("patient_id", "status"),
         index("encounter_id"),
         index("value_time_lo", "value_time_hi"),
         index("value_code", "value_value"),
+        index("value_value"),
+        index("value_canonical_unit", "value_canonical"),
         index("specimen_id"),
     ),
 ):
@@ -84,10 +87,18 @@ class Observation(
     set_id = Integer()
     sub_id = Text(20)
     is_computed = Boolean(required=True, default="false")
+    value_canonical = Canonical()
 
 
 class ObservationComponent(
-    Child, name="observation_component", indexes=(index("owner_id"), index("value_code", "value_value"))
+    Child,
+    name="observation_component",
+    indexes=(
+        index("owner_id"),
+        index("value_code", "value_value"),
+        index("value_value"),
+        index("value_canonical_unit", "value_canonical"),
+    ),
 ):
     """A component; where ``rc_column`` is set, its value is a copy of that column of the typed row."""
 
@@ -99,6 +110,7 @@ class ObservationComponent(
     value_bool = Boolean()
     value_time = Period()
     rc_column = Text(60)
+    value_canonical = Canonical()
 
 
 class ObservationRange(Shared, name="observation_range", indexes=(index("owner_id"),)):

@@ -48,6 +48,7 @@ class ServiceOrder(
     name="service_order",
     constraints=(sa.CheckConstraint(NUMBERED, name="numbered"),),
     indexes=(
+        index("intent"),
         index("patient_id", "authored_lo"),
         index("patient_id", "status"),
         index("encounter_id", "order_type"),

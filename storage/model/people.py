@@ -25,7 +25,7 @@ SYSTEM_USER_ID = UUID("00000000-0000-7000-8000-000000000001")
 """The account under which the gateway, its peers and its jobs write; installed by the first migration."""
 
 
-class Practitioner(Typed, name="practitioner"):
+class Practitioner(Typed, name="practitioner", indexes=(index("gender"),)):
     """A practitioner; names, identifiers, telecom and addresses hang on it."""
 
     active = Boolean()

@@ -126,6 +126,7 @@ class Procedure(
     Typed,
     name="procedure",
     indexes=(
+        index("status"),
         index("patient_id", "performed_lo"),
         index("patient_id", "status"),
         index("performed_lo", "performed_hi"),

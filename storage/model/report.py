@@ -23,6 +23,7 @@ class Report(
     Typed,
     name="report",
     indexes=(
+        index("status"),
         index("patient_id", "effective_lo"),
         index("patient_id", "status"),
         index("order_id"),

@@ -12,6 +12,7 @@ from storage.model.columns import (
     Integer,
     Json,
     Key,
+    Lexemes,
     Table,
     Text,
     index,
@@ -28,7 +29,11 @@ class Resource(
         sa.UniqueConstraint("resource_type", "fhir_id"),
         sa.CheckConstraint("version >= 1", name="version"),
     ),
-    indexes=(index("resource_type", "last_updated", "id", where="deleted_at IS NULL", name="ix_res"),),
+    indexes=(
+        index("resource_type", "last_updated", "id", where="deleted_at IS NULL", name="ix_res"),
+        index("last_updated", "id", where="deleted_at IS NULL", name="ix_res_all"),
+        index("meta_source", where="meta_source IS NOT NULL", name="ix_res_source"),
+    ),
 ):
     """One row per FHIR-addressable row, whatever its table: identity, version, deletion, remainder."""
 
@@ -69,6 +74,18 @@ class ResourceVersion(
     actor_id = Key("app_user.id")
     message_id = Key("hl7_message.id")
     content = Bytes()
+
+
+class SearchText(
+    Table,
+    name="search_text",
+    indexes=(index("narrative", using="gin"), index("content", using="gin")),
+):
+    """The words of a resource's narrative, and of all its texts; a trigger makes them from each version."""
+
+    id = Key("resource.id", primary=True, ondelete="CASCADE")
+    narrative = Lexemes()
+    content = Lexemes()
 
 
 class Typed(Table):

@@ -5,13 +5,16 @@ from __future__ import annotations
 from storage.model.columns import (
     Boolean,
     Bytes,
+    Canonical,
     Code,
     Date,
+    Instant,
     Integer,
     Json,
     Key,
     Normalised,
     Period,
+    Quantity,
     Table,
     Text,
     index,
@@ -193,6 +196,39 @@ class SearchString(
     value = Text()
     norm = Normalised()
     phon = Text(16)
+
+
+class SearchDate(
+    Shared,
+    name="search_date",
+    indexes=(
+        index("element", "lo", "hi", "owner_id", name="ix_search_date"),
+        index("owner_id"),
+    ),
+):
+    """The bounds of a date, an instant, a period or a timing of a resource that is kept whole."""
+
+    element_column = "element"
+    element = Text(60, required=True)
+    lo = Instant(required=True)
+    hi = Instant(required=True)
+
+
+class SearchQuantity(
+    Shared,
+    name="search_quantity",
+    indexes=(
+        index("element", "amount_value", "owner_id", name="ix_search_quantity"),
+        index("element", "amount_canonical_unit", "amount_canonical", name="ix_search_quantity_canonical"),
+        index("owner_id"),
+    ),
+):
+    """A number, a quantity or an amount of money of a resource that is kept whole."""
+
+    element_column = "element"
+    element = Text(60, required=True)
+    amount = Quantity()
+    amount_canonical = Canonical()
 
 
 TABLES: tuple[type[Table], ...] = (

@@ -6,7 +6,11 @@ from storage.model.columns import Code, Date, Link, Period, Quantity, Text, inde
 from storage.model.resource import Child, Typed
 
 
-class Specimen(Typed, name="specimen", indexes=(index("patient_id"), index("collected_lo", "collected_hi"))):
+class Specimen(
+    Typed,
+    name="specimen",
+    indexes=(index("status"), index("patient_id"), index("collected_lo", "collected_hi")),
+):
     """A specimen; type, method, site and conditions are concepts."""
 
     patient = Link("patient")

@@ -14,7 +14,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from storage.model.resource import Resource
-from storage.search.query import Chained, Condition, Linked, Place, Query, Ref, Refers
+from storage.search.query import Asked, Condition, Linked, Place, Query, Ref, Refers
 
 if TYPE_CHECKING:
     from storage.model.columns import Table
@@ -33,9 +33,9 @@ def bind(connection: sa.Connection, query: Query) -> Query:
     return replace(query, conditions=tuple(_bound(query, asked, known) for asked in query.conditions))
 
 
-def _linking(query: Query, asked: Condition | Chained) -> Refers | None:
+def _linking(query: Query, asked: Asked) -> Refers | None:
     """Return the target of a condition that a foreign key can answer."""
-    if isinstance(asked, Chained) or asked.missing is not None or len(asked.targets) != 1:
+    if not isinstance(asked, Condition) or asked.missing is not None or len(asked.targets) != 1:
         return None
     target = asked.targets[0]
     if not isinstance(target, Refers) or target.link is None or target.link_table is None:
@@ -72,7 +72,7 @@ def _look_up(connection: sa.Connection, table: type[Table], names: Iterable[Name
     return {(row[0], row[1]): row[2] for row in connection.execute(statement)}
 
 
-def _bound(query: Query, asked: Condition | Chained, known: dict[Name, UUID]) -> Condition | Chained:
+def _bound(query: Query, asked: Asked, known: dict[Name, UUID]) -> Asked:
     target = _linking(query, asked)
     if target is None or target.link is None or not isinstance(asked, Condition):
         return asked

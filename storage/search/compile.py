@@ -12,26 +12,65 @@ import sqlalchemy as sa
 from storage.model.people import AppUser
 from storage.model.resource import ResourceVersion
 from storage.model.shared import Reference
+from storage.search.compartment import within
 from storage.search.kinds import KINDS
 from storage.search.present import present, where
-from storage.search.query import Chained, Condition, Joint, Linked, Query, Ref, Target, Together
+from storage.search.query import (
+    Asked,
+    ByType,
+    Chained,
+    Combined,
+    Compartment,
+    Condition,
+    Joint,
+    Linked,
+    Query,
+    Ref,
+    Target,
+    Together,
+)
 from storage.search.scope import ONE, Scope, Test, alias, found, one_of
 from storage.search.sort import after, order, sort_keys
 from storage.search.together import together
 
 if TYPE_CHECKING:
+    from storage.model.columns import Table
     from storage.search.page import Cursor
 
 
-def condition(scope: Scope, asked: Condition | Chained) -> Test:
+def condition(scope: Scope, asked: Asked) -> Test:
     """Return a condition on the resources of a scope."""
     if isinstance(asked, Chained):
         return _chained(scope, asked)
+    if isinstance(asked, Compartment):
+        return within(scope, asked)
+    if isinstance(asked, Combined):
+        return _combined(scope, asked)
+    if isinstance(asked, ByType):
+        return sa.or_(*(_of_type(scope, *each) for each in asked.types))
     if asked.missing is not None:
         tests = [_present(scope, target, absent=asked.missing) for target in asked.targets]
         return sa.and_(*tests) if asked.missing else sa.or_(*tests)
     tests = [_matches(scope, target, asked) for target in asked.targets]
     return sa.and_(*tests) if asked.negated else sa.or_(*tests)
+
+
+def _combined(scope: Scope, asked: Combined) -> Test:
+    tests = [condition(scope, part) for part in asked.parts]
+    if asked.how == "all":
+        return sa.and_(*tests)
+    # What is not known is not so: a comparison with nothing must not make the rest unknown.
+    return sa.or_(*tests) if asked.how == "any" else sa.or_(*tests).is_not(sa.true())
+
+
+def _of_type(scope: Scope, resource_type: str, table: type[Table], asked: Asked) -> Test:
+    """Return that the resource is of a type and what is asked of that type holds."""
+    inner = Scope(resource_type, table, scope.depth)
+    test = condition(inner, asked)
+    if inner.joined:
+        tied = sa.select(ONE).select_from(inner.typed).where(inner.typed.c.id == scope.resource.c.id, test)
+        test = sa.exists(tied.correlate_except(inner.typed))
+    return sa.and_(*inner.of_type(), test)
 
 
 def _matches(scope: Scope, target: Target, asked: Condition) -> Test:
@@ -79,7 +118,7 @@ def page_statement(query: Query, cursor: Cursor | None) -> sa.Select[*tuple[Any,
     Its columns are those of ``Stored``, then the values of the sort keys. Versions are fetched for the rows
     of the page alone.
     """
-    scope = Scope(query.resource_type, query.table)
+    scope = Scope(query.resource_type, query.table, types=query.types)
     conditions = _tests(scope, query)
     keys = sort_keys(scope, query.sort)
     backward = cursor is not None and cursor.backward
@@ -127,13 +166,29 @@ def joined_version(head: Any, version: Any) -> Test:
 
 def count_statement(query: Query) -> sa.Select[Any]:
     """Return the statement that counts all that a query finds."""
-    scope = Scope(query.resource_type, query.table)
+    scope = Scope(query.resource_type, query.table, types=query.types)
     conditions = _tests(scope, query)
     return sa.select(sa.func.count()).select_from(scope.rows()).where(*conditions)
 
 
 def find_statement(query: Query) -> sa.Select[Any]:
     """Return the statement of all that a query finds, unordered: what the planner is asked to estimate."""
-    scope = Scope(query.resource_type, query.table)
+    scope = Scope(query.resource_type, query.table, types=query.types)
     conditions = _tests(scope, query)
     return sa.select(scope.resource.c.id).select_from(scope.rows()).where(*conditions)
+
+
+def listed_statement(query: Query, most: int) -> sa.Select[Any]:
+    """Return the statement of the ids of all that a query finds, ``most`` at most, in its order."""
+    scope = Scope(query.resource_type, query.table, types=query.types)
+    conditions = _tests(scope, query)
+    keys = sort_keys(scope, query.sort)
+    named = {key.label: key.expression.label(key.label) for key in keys}
+    head = scope.resource.c
+    return (
+        sa.select(head.id, *named.values())
+        .select_from(scope.rows())
+        .where(*conditions)
+        .order_by(*order(keys, named, head.id, backward=False))
+        .limit(most)
+    )

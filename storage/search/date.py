@@ -14,7 +14,8 @@ from storage.search.scope import Columns, Test
 
 
 def _equal(low: Any, high: Any, value: When) -> Test:
-    return sa.and_(low >= value.low, high <= value.high)
+    # What ends by then has begun by then: saying so closes the range of the index.
+    return sa.and_(low >= value.low, low <= value.high, high <= value.high)
 
 
 _RANGES: dict[Prefix, Callable[[Any, Any, When], Test]] = {

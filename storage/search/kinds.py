@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from storage.search import date, quantity, reference, string, token, uri
+from storage.search import date, fulltext, quantity, reference, string, token, uri
 from storage.search.query import (
     Coded,
     Composed,
@@ -15,6 +15,7 @@ from storage.search.query import (
     Refers,
     Span,
     Target,
+    Worded,
     Words,
     Written,
 )
@@ -29,6 +30,7 @@ KINDS: dict[type[Target], Callable[[Any, Any, Any], Test]] = {
     Refers: reference.refers,
     Linked: reference.linked,
     Measured: quantity.measured,
+    Worded: fulltext.said,
     Written: uri.written,
 }
 """By class of target: of the target, values and columns of a row, whether the row fits one of the values."""

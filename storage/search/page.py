@@ -71,9 +71,8 @@ def _make_key(connection: sa.Connection) -> bytes:
 
 def fingerprint(query: Query) -> str:
     """Return what a cursor must have in common with the search that it is used in: type and order."""
-    return " ".join(
-        [query.resource_type, *(f"{'-' if key.descending else ''}{key.name}" for key in query.sort)]
-    )
+    keys = (f"{'-' if key.descending else ''}{key.name}" for key in query.sort)
+    return " ".join([query.resource_type, *query.types, *keys])
 
 
 def seal(key: bytes, query: Query, cursor: Cursor) -> str:

@@ -15,6 +15,7 @@ from storage.search.query import (
     Span,
     Target,
     Together,
+    Worded,
     Words,
     Written,
 )
@@ -41,7 +42,7 @@ def columns_of(target: Target) -> tuple[str, ...]:
     match target:
         case Coded(code=name) | Words(norm=name) | Span(low=name) | Measured(value=name):
             return (name,)
-        case Written(column=name) | Linked(column=name):
+        case Written(column=name) | Linked(column=name) | Worded(column=name):
             return (name,)
         case Flag(column=name, also=also):
             return (name, *also)

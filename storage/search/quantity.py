@@ -35,11 +35,19 @@ def measured(target: Measured, values: Sequence[Number], columns: Columns) -> Te
     """Return that the stored number, in the unit where one is asked for, lies to a value as its prefix
     asks.
     """
-    return sa.or_(*(sa.and_(_lies(target, v, columns), *_unit(target, v, columns)) for v in values))
+    return sa.or_(*(_value(target, value, columns) for value in values))
 
 
-def _lies(target: Measured, asked: Number, columns: Columns) -> Test:
-    test = _PLAIN[asked.prefix](columns[target.value], asked)
+def _value(target: Measured, asked: Number, columns: Columns) -> Test:
+    if target.canonical is not None and asked.canonical is not None:
+        value, unit = target.canonical
+        comparable = columns[unit] == asked.canonical.code
+        return sa.and_(_lies(target, columns[value], asked.canonical, columns), comparable)
+    return sa.and_(_lies(target, columns[target.value], asked, columns), *_unit(target, asked, columns))
+
+
+def _lies(target: Measured, value: Any, asked: Number, columns: Columns) -> Test:
+    test = _PLAIN[asked.prefix](value, asked)
     if target.comparator is None:
         return test
     comparator = columns[target.comparator]

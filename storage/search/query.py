@@ -118,6 +118,16 @@ class Measured:
     unit: str | None = None
     system: str | None = None
     code: str | None = None
+    canonical: tuple[str, str] | None = None
+    """The columns of value and unit in which quantities of its kind are compared, where there are such."""
+
+
+@dataclass(frozen=True)
+class Worded:
+    """The words of a text, in a column of their own."""
+
+    place: Place
+    column: str
 
 
 @dataclass(frozen=True)
@@ -142,7 +152,7 @@ class Together:
     parts: tuple[tuple[Target, ...], ...]
 
 
-Target = Coded | Flag | Composed | Words | Span | Refers | Linked | Measured | Written | Together
+Target = Coded | Flag | Composed | Words | Span | Refers | Linked | Measured | Worded | Written | Together
 
 
 # --- values ---
@@ -171,7 +181,7 @@ class Word:
 
     text: str
     norm: str
-    how: Literal["starts", "exact", "contains", "sounds"] = "starts"
+    how: Literal["starts", "exact", "contains", "sounds", "ends", "same"] = "starts"
     phon: str | None = None
 
 
@@ -196,6 +206,17 @@ class Number:
     high: Decimal
     system: str | None = None
     code: str | None = None
+    canonical: Number | None = None
+    """The same in the unit of its kind, which is its ``code`` then; None where that is not known."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a text must say: a phrase (perhaps its last word only begun), or what holds for other such."""
+
+    how: Literal["phrase", "begins", "all", "any", "none"]
+    text: str = ""
+    parts: tuple[Said, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -224,7 +245,7 @@ class Joint:
     parts: tuple[tuple[SearchValue, ...], ...]
 
 
-SearchValue = Token | OfType | Word | When | Number | Ref | Uri | Joint
+SearchValue = Token | OfType | Word | When | Number | Said | Ref | Uri | Joint
 
 
 # --- the query ---
@@ -255,8 +276,46 @@ class Chained:
     paths: tuple[str, ...]
     resource_type: str
     table: type[Table]
-    condition: Condition | Chained
+    condition: Asked
     backward: bool = False
+
+
+@dataclass(frozen=True)
+class Combined:
+    """All of several conditions, any of them, or none."""
+
+    how: Literal["all", "any", "none"]
+    parts: tuple[Asked, ...]
+
+
+@dataclass(frozen=True)
+class ByType:
+    """Of a search of several types: the resource is of one of these types, whose typed rows are in the table,
+    and what is asked of that type holds.
+    """
+
+    types: tuple[tuple[str, type[Table], Asked], ...]
+
+
+Paths = tuple[str, tuple[str, ...]]
+"""A type of resources, and paths of references in it."""
+
+
+@dataclass(frozen=True)
+class Compartment:
+    """The resource is the one of ``resource_type`` and ``fhir_id``, or refers to it by one of the ``paths``.
+
+    ``apart_from`` is told where also counts what all these refer to, and what that refers to: it is the
+    compartment of persons (by its type and paths), so that what is another person's stays out.
+    """
+
+    resource_type: str
+    fhir_id: str
+    paths: tuple[Paths, ...]
+    apart_from: Compartment | None = None
+
+
+Asked = Condition | Chained | Combined | ByType | Compartment
 
 
 @dataclass(frozen=True)
@@ -266,6 +325,8 @@ class Sort:
     name: str
     target: Target
     descending: bool = False
+    others: tuple[Target, ...] = ()
+    """More places to look at: the value counts that comes first of all."""
 
 
 @dataclass(frozen=True)
@@ -284,7 +345,8 @@ class Include:
 
 @dataclass(frozen=True)
 class Query:
-    """A search for resources of one type, whose typed rows are in ``table``.
+    """A search for resources of one type, whose typed rows are in ``table``; or, where ``resource_type`` is
+    "", of those of ``types`` (empty: of any), ``table`` being that of all resources.
 
     ``count`` is the size of a page (0: only the total). ``total``: how many in all, ``none`` tells it only
     where it is known anyway.
@@ -292,9 +354,10 @@ class Query:
 
     resource_type: str
     table: type[Table]
-    conditions: tuple[Condition | Chained, ...] = ()
+    conditions: tuple[Asked, ...] = ()
     sort: tuple[Sort, ...] = ()
     count: int = 50
     cursor: str | None = None
     total: Literal["none", "accurate", "estimate"] = "none"
     includes: tuple[Include, ...] = field(default=())
+    types: tuple[str, ...] = ()

@@ -41,8 +41,11 @@ class Scope:
     of such a column are found faster by it.
     """
 
-    def __init__(self, resource_type: str, table: type[Table], depth: int = 1) -> None:
+    def __init__(
+        self, resource_type: str, table: type[Table], depth: int = 1, types: Sequence[str] = ()
+    ) -> None:
         self.depth = depth
+        self.types = types
         self.resource = alias(Resource.table, depth)
         self.resource_type = resource_type
         self.typed = alias(table.table, depth)
@@ -66,10 +69,14 @@ class Scope:
         return self.resource.join(self.typed, self.typed.c.id == self.resource.c.id)
 
     def live(self) -> Test:
-        """Return the condition that the resource is of the type and not deleted."""
-        return sa.and_(
-            self.resource.c.resource_type == self.resource_type, self.resource.c.deleted_at.is_(None)
-        )
+        """Return the condition that the resource is of the type (or one of the types) and not deleted."""
+        return sa.and_(*self.of_type(), self.resource.c.deleted_at.is_(None))
+
+    def of_type(self) -> list[Test]:
+        """Return the condition on the type, nothing where any will do."""
+        if self.resource_type:
+            return [self.resource.c.resource_type == self.resource_type]
+        return [one_of(self.resource.c.resource_type, self.types)] if self.types else []
 
 
 def guarded(columns: Columns, place: Place) -> list[Test]:

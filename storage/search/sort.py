@@ -12,8 +12,20 @@ import sqlalchemy as sa
 
 from storage.model.resource import Resource
 from storage.search.present import columns_of
-from storage.search.query import Composed, Flag, Place, Sort, Span, Together
-from storage.search.scope import Scope, Test, hanging
+from storage.search.query import (
+    Composed,
+    Flag,
+    Measured,
+    Place,
+    Sort,
+    Span,
+    Target,
+    Together,
+    Token,
+    Worded,
+)
+from storage.search.scope import Columns, Scope, Test, guarded, hanging
+from storage.search.token import composed
 
 if TYPE_CHECKING:
     from storage.search.page import Cursor
@@ -31,13 +43,14 @@ class Key:
     nullable: bool
 
 
+def sort_of(name: str, targets: Sequence[Target], *, descending: bool = False) -> Sort:
+    """Return the key of an order by all targets of a parameter."""
+    return Sort(name, targets[0], descending, tuple(targets[1:]))
+
+
 def sortable(sort: Sort) -> bool:
-    """Tell whether a target has a value to sort by: flags in rows of their own, composed codes and
-    what must be met together have none.
-    """
-    if isinstance(sort.target, Composed | Together):
-        return False
-    return not (isinstance(sort.target, Flag) and "owner_id" in sort.target.place.table.table.c)
+    """Tell whether there is a value to sort by: words, and what must be met together, have none."""
+    return not any(isinstance(target, Worded | Together) for target in (sort.target, *sort.others))
 
 
 def sort_keys(scope: Scope, sorts: Sequence[Sort]) -> list[Key]:
@@ -46,23 +59,48 @@ def sort_keys(scope: Scope, sorts: Sequence[Sort]) -> list[Key]:
 
 
 def _key(scope: Scope, sort: Sort, label: str) -> Key:
-    place, name = sort.target.place, columns_of(sort.target)[0]
+    found = [_best(scope, target, descending=sort.descending) for target in (sort.target, *sort.others)]
+    if len(found) == 1:
+        return Key(found[0][0], label, sort.descending, found[0][1])
+    alike = len({type(expression.type) for expression, _ in found}) == 1
+    each = [expression if alike else sa.cast(expression, sa.Text) for expression, _ in found]
+    # Both of them leave out what is absent.
+    best = (sa.func.greatest if sort.descending else sa.func.least)(*each, type_=each[0].type)
+    return Key(best, label, sort.descending, nullable=True)
+
+
+def _best(scope: Scope, target: Target, *, descending: bool) -> tuple[sa.ColumnElement[Any], bool]:
+    """Return the value of a target, and whether it may be absent; of several values the one that comes first
+    in the order asked for.
+    """
+    place = target.place
     own = scope.own(place.table)
     if own is not None:
-        column = own.c[name]
-        guards = [own.c[guard] == value for guard, value in place.guards]
-        expression = sa.case((sa.and_(*guards), column)) if guards else column
-        return Key(
-            expression,
-            label,
-            sort.descending,
-            bool(guards) or place.table.table.c[name].nullable is not False,
-        )
-    # Of several values the one counts that comes first in the order asked for.
+        value = _value(target, own.c)
+        guards = guarded(own.c, place)
+        if guards:
+            return sa.case((sa.and_(*guards), value)), True
+        plain = isinstance(value, sa.Column) or value is own.c[columns_of(target)[0]]
+        return value, not plain or place.table.table.c[columns_of(target)[0]].nullable is not False
     source, tied = hanging(scope, place)
-    best = (sa.func.max if sort.descending else sa.func.min)(source.c[name])
-    inner = sa.select(best).select_from(source).where(*tied).correlate_except(source)
-    return Key(inner.scalar_subquery(), label, sort.descending, nullable=True)
+    value = _value(target, source.c)
+    if isinstance(target, Flag):
+        best = (sa.func.bool_or if descending else sa.func.bool_and)(value, type_=sa.Boolean())
+    else:
+        best = (sa.func.max if descending else sa.func.min)(value)
+    return sa.select(best).select_from(source).where(*tied).correlate_except(source).scalar_subquery(), True
+
+
+def _value(target: Target, columns: Columns) -> sa.ColumnElement[Any]:
+    """Return what a row of a target is sorted by."""
+    if isinstance(target, Composed):
+        cases = (
+            (composed(target, [Token(None, code)], columns), sa.literal(code)) for code, _ in target.cases
+        )
+        return sa.case(*cases)
+    if isinstance(target, Measured) and target.canonical is not None:
+        return sa.func.coalesce(columns[target.canonical[0]], columns[target.value], type_=sa.Numeric())
+    return columns[columns_of(target)[0]]
 
 
 def order(

@@ -24,6 +24,10 @@ def _word(target: Words, value: Word, columns: Columns) -> Test:
         return columns[target.phon or target.norm] == (value.phon or value.norm)
     if value.how == "contains":
         return norm.contains(value.norm, autoescape=True)
+    if value.how == "ends":
+        return norm.endswith(value.norm, autoescape=True)
+    if value.how == "same":
+        return norm == value.norm[:KEPT]
     if value.how == "exact":
         # The folded text is what the index holds; it narrows the rows whose text is then compared.
         return sa.and_(norm == value.norm[:KEPT], columns[target.value] == value.text)

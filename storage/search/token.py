@@ -18,21 +18,24 @@ def coded(target: Coded, values: Sequence[Token | OfType], columns: Columns) -> 
         {v.code for v in values if isinstance(v, Token) and v.system is None and v.code is not None}
     )
     tests: list[Test] = [one_of(columns[target.code], bare)] if bare else []
+    by_system: dict[str, list[str | None]] = {}
     for value in values:
         if isinstance(value, OfType):
             tests.append(_of_type(target, value, columns))
         elif value.system is not None:
-            tests.append(_in_system(target, value, columns))
+            by_system.setdefault(value.system, []).append(value.code)
+    tests += [_in_system(target, system, codes, columns) for system, codes in by_system.items()]
     return sa.or_(*tests)
 
 
-def _in_system(target: Coded, value: Token, columns: Columns) -> Test:
-    system = sa.null() if target.system is None else columns[target.system]
-    tests: list[Test] = [system == value.system if value.system else system.is_(None)]
-    tests.append(
-        columns[target.code].is_not(None) if value.code is None else columns[target.code] == value.code
+def _in_system(target: Coded, system: str, codes: Sequence[str | None], columns: Columns) -> Test:
+    """Return that the code is one of those of a system; None is any."""
+    held = sa.null() if target.system is None else columns[target.system]
+    code = columns[target.code]
+    return sa.and_(
+        held == system if system else held.is_(None),
+        code.is_not(None) if None in codes else one_of(code, codes),
     )
-    return sa.and_(*tests)
 
 
 def _of_type(target: Coded, value: OfType, columns: Columns) -> Test:

@@ -19,6 +19,8 @@ PURE = (
     "gateway/fhir/wire.py",
     "gateway/fhir/validate.py",
     "gateway/fhir/params.py",
+    "gateway/fhir/media.py",
+    "gateway/fhir/xml",
 )
 INPUT_AND_OUTPUT = (
     "asyncio",

@@ -43,6 +43,7 @@ def test_every_setting_comes_from_the_environment_and_goes_back(monkeypatch: pyt
         "SUTURE_SITE_TIMEZONE": "Europe/Oslo",
         "SUTURE_MAX_BODY_BYTES": "2048",
         "SUTURE_MLLP_MAX_FRAME_BYTES": "4096",
+        "SUTURE_CORS_ORIGINS": "https://app.example.org,http://localhost:3000",
         "SUTURE_ALLOW_UNAUTHENTICATED": "True",
     }
     for name, value in given.items():
@@ -75,6 +76,8 @@ def test_any_other_address_is_refused_unless_the_operator_says_so(host: str) -> 
         ("http_port", "2575", "cannot share one port"),
         ("workers", "0", "greater than or equal to 1"),
         ("log_format", "xml", "'console' or 'json'"),
+        ("cors_origins", "*", "is not an origin"),
+        ("cors_origins", "https://app.example.org/page", "is not an origin"),
         ("site_timezone", "Mars/Olympus", "not a time zone"),
         ("site_timezone", "../../etc/passwd", "not a time zone"),
         ("database_url", "mysql://u:hunter2@h/d", "must begin with postgresql://"),

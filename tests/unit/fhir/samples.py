@@ -110,7 +110,56 @@ VALID: dict[str, dict[str, Any]] = {
 }
 
 
+KEPT_WHOLE: dict[str, dict[str, Any]] = {
+    "MedicationRequest": {
+        "status": "active",
+        "intent": "order",
+        "medicationCodeableConcept": {"coding": [{"system": "urn:x:drugs", "code": "d1"}]},
+        "subject": {"reference": "Patient/p1"},
+        "authoredOn": "2024-02",
+        "identifier": [{"system": "urn:x", "value": "rx-1"}],
+    },
+    "Claim": {
+        "status": "active",
+        "type": {"text": "institutional"},
+        "use": "claim",
+        "patient": {"reference": "Patient/p1"},
+        "created": "2024-02-29T10:00:00+01:00",
+        "provider": {"reference": "Organization/1"},
+        "priority": {"coding": [{"code": "normal"}]},
+        "insurance": [{"sequence": 1, "focal": True, "coverage": {"reference": "Coverage/1"}}],
+        "total": {"value": Decimal("1.50"), "currency": "EUR"},
+    },
+    "Immunization": {
+        "status": "completed",
+        "vaccineCode": {"coding": [{"system": "http://hl7.org/fhir/sid/cvx", "code": "140"}]},
+        "patient": {"reference": "Patient/p1"},
+        "occurrenceDateTime": "2024-02-29",
+    },
+    "PractitionerRole": {
+        "active": True,
+        "practitioner": {"reference": "Practitioner/1"},
+        "telecom": [{"system": "phone", "value": "+1 555 0100"}],
+        "period": {"start": "2020"},
+    },
+    "List": {"status": "current", "mode": "working", "entry": [{"item": {"reference": "Condition/1"}}]},
+    "Bundle": {
+        "type": "collection",
+        "entry": [{"fullUrl": "urn:x:1", "resource": {"resourceType": "Basic", "code": {"text": "x"}}}],
+    },
+    "Binary": {"contentType": "text/plain", "data": "YWJj"},
+    "ValueSet": {
+        "url": "http://x.example/vs",
+        "version": "1",
+        "name": "Sides",
+        "status": "draft",
+        "compose": {"include": [{"system": "http://snomed.info/sct", "concept": [{"code": "7771000"}]}]},
+    },
+}
+"""Types without tables of their own: a sample."""
+
+
 def valid(resource_type: str, **changes: Any) -> dict[str, Any]:
     """A valid resource with some elements set; an element given as None is left out."""
-    made = {"resourceType": resource_type, **copy.deepcopy(VALID[resource_type]), **changes}
+    made = {"resourceType": resource_type, **copy.deepcopy((VALID | KEPT_WHOLE)[resource_type]), **changes}
     return {key: value for key, value in made.items() if value is not None}

@@ -99,6 +99,26 @@ def test_the_kept_files_are_what_the_definitions_give(corpus: Path) -> None:
     value_sets = json.loads((folder / "required-valuesets.json").read_bytes())
     assert build.lines(build.compact(elements)) == (build.HERE / "elements.json").read_bytes()
     assert build.lines(build.compact_codes(value_sets)) == (build.HERE / "codes.json").read_bytes()
+    found, left = build.compact_search(json.loads((folder / "search-parameters.json").read_bytes()))
+    assert build.lines(found) == (build.HERE / "search.json").read_bytes()
+    assert build.lines(left) == (build.HERE / "search_left_out.json").read_bytes()
+    compartments = build.compact_compartments(json.loads((folder / "compartments.json").read_bytes()))
+    assert build.lines(compartments) == (build.HERE / "compartments.json").read_bytes()
+
+
+def test_what_is_left_out_of_search_are_composites_ranges_and_these() -> None:
+    left = json.loads((build.HERE / "search_left_out.json").read_bytes())
+    others = {
+        name
+        for name, told in left.items()
+        if not told.startswith("composite:") and not told.endswith("as Range)")
+    }
+    assert others == {
+        "Bundle.composition",
+        "Bundle.message",
+        "Device.din",
+        "QuestionnaireResponse.item-subject",
+    }
 
 
 def standard_invariants(corpus: Path) -> set[tuple[str, str]]:

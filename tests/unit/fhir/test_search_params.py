@@ -98,7 +98,13 @@ def test_parameters_come_back_as_a_query_string_that_reads_the_same() -> None:
             "value-quantity=gt100|http://unitsofmeasure.org|mg",
             (
                 Number(
-                    "gt", Decimal(100), Decimal("99.5"), Decimal("100.5"), "http://unitsofmeasure.org", "mg"
+                    "gt",
+                    Decimal(100),
+                    Decimal("99.5"),
+                    Decimal("100.5"),
+                    "http://unitsofmeasure.org",
+                    "mg",
+                    Number("gt", Decimal("0.1"), Decimal("0.0995"), Decimal("0.1005"), None, "g"),
                 ),
             ),
         ),
@@ -175,7 +181,18 @@ def test_the_sign_of_an_offset_may_come_as_a_space() -> None:
         ("Patient", "_count=-1"),
         ("Patient", "_count=few"),
         ("Patient", "_total=all"),
-        ("Patient", "_summary=text"),
+        ("Patient", "_summary=texts"),
+        ("Patient", "_text=or"),
+        ("Patient", "_text=(bone"),
+        ("Patient", "_content=bone and"),
+        ("Patient", "_list=$current-problems"),
+        ("Patient", "_filter=gender"),
+        ("Patient", "_filter=gender is male"),
+        ("Patient", "_filter=gender co male"),
+        ("Patient", "_filter=(gender eq male"),
+        ("Patient", "_filter=gender eq male birthdate eq 2000"),
+        ("Patient", "_filter=birthdate ge soon"),
+        ("Patient", "_filter=birthdate pr maybe"),
         ("Patient", "_sort=name,name"),
         ("Observation", "code-value-quantity=1-8"),
         ("Observation", "code-value-quantity=1-8$"),
@@ -216,7 +233,7 @@ def test_an_unknown_parameter_is_refused_naming_the_nearest(text: str, near: str
 
 
 def test_lenient_handling_ignores_what_is_not_known_and_says_so() -> None:
-    found = search("Patient", "famly=x&gender=male&_text=y", lenient=True)
+    found = search("Patient", "famly=x&gender=male&_query=y", lenient=True)
     assert found.used == [("gender", "male")]
     assert [condition.name for condition in found.query.conditions] == ["gender"]
     assert len(found.ignored) == 2
