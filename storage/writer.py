@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 import sqlalchemy as sa
+from psycopg import RawCursor
 from psycopg.types.json import Json
 from sqlalchemy.dialects import postgresql
 
@@ -90,16 +91,16 @@ class Writer:
         for change in changes:
             self._complete(change.record)
         guarded: list[tuple[Change, Cursor[Any]]] = []
+        fresh: dict[str, list[Row]] = {}
+        for table, row in self.plain:
+            fresh.setdefault(table.table.name, []).append(row)
         with self.connection.pipeline():
             for change in changes:
-                guarded += self._write_heads(change, author)
+                guarded += self._write_heads(change, author, fresh)
             for change in changes:
-                self._write_children(change)
-            by_table: dict[str, list[Row]] = {}
-            for table, row in self.plain:
-                by_table.setdefault(table.table.name, []).append(row)
-            for name, rows in by_table.items():
-                self._insert_many(name, rows)
+                self._write_children(change, fresh)
+            for name in in_order(fresh.keys()):
+                self._insert_many(name, fresh[name])
         self.plain.clear()
         for change, cursor in guarded:
             if cursor.rowcount != 1:
@@ -127,61 +128,70 @@ class Writer:
         statement = f'SELECT 1 FROM "{table}" WHERE "{column}" = %s'.encode()
         return self.connection.execute(statement, (code,)).fetchone() is not None
 
-    def _write_heads(self, change: Change, author: Author) -> list[tuple[Change, Cursor[Any]]]:
-        """Write the row of ``resource``, the typed row, the details and the version."""
+    def _write_heads(
+        self, change: Change, author: Author, fresh: dict[str, list[Row]]
+    ) -> list[tuple[Change, Cursor[Any]]]:
+        """Write the row of ``resource``, the typed row, the details and the version: what is new goes to
+        ``fresh``, by table.
+        """
         record, before = change.record, change.before
-        run = self.connection.execute
+        main = record.table.table.name
         guarded: list[tuple[Change, Cursor[Any]]] = []
         if before is None:
-            run(insertion("resource"), values("resource", record.resource))
-            run(insertion(record.table.table.name), values(record.table.table.name, record.main))
+            fresh.setdefault("resource", []).append(record.resource)
+            fresh.setdefault(main, []).append(record.main)
         else:
-            cursor = run(
-                update("resource", guarded=True),
-                (*values("resource", record.resource), record.resource["id"], record.resource["version"] - 1),
+            known = (
+                *values("resource", record.resource),
+                record.resource["id"],
+                record.resource["version"] - 1,
             )
-            guarded.append((change, cursor))
-            run(
-                update(record.table.table.name),
-                (*values(record.table.table.name, record.main), record.main["id"]),
-            )
-        self._write_details(record, before.details if before else frozenset())
-        run(insertion("resource_version"), values("resource_version", version_row(change, author)))
+            guarded.append((change, self._run(update("resource", guarded=True), known)))
+            self._run(update(main), (*values(main, record.main), record.main["id"]))
+        self._write_details(record, before.details if before else frozenset(), fresh)
+        fresh.setdefault("resource_version", []).append(version_row(change, author))
         return guarded
 
-    def _write_details(self, record: Record, before: frozenset[str]) -> None:
-        run = self.connection.execute
+    def _write_details(self, record: Record, before: frozenset[str], fresh: dict[str, list[Row]]) -> None:
         for name in before - record.details.keys():
-            run(_deletion(name, "id"), (record.resource["id"],))
+            self._run(_deletion(name, "id"), (record.resource["id"],))
         for name, row in record.details.items():
             if name in before:
-                run(update(name), (*values(name, row), row["id"]))
+                self._run(update(name), (*values(name, row), row["id"]))
             else:
-                run(insertion(name), values(name, row))
+                fresh.setdefault(name, []).append(row)
 
-    def _write_children(self, change: Change) -> None:
+    def _write_children(self, change: Change, fresh: dict[str, list[Row]]) -> None:
         """Replace the child rows: a row of an array has no identity of its own, so old ones go and new ones
         come.
         """
         if change.op == "delete":
             return
-        run = self.connection.execute
         if change.before is not None:
             owner = (change.record.resource["id"],)
-            run(_deletion(SearchString.table.name, "owner_id"), owner)
+            self._run(_deletion(SearchString.table.name, "owner_id"), owner)
             for name in reversed(in_order(change.before.children)):
-                run(_deletion(name, "owner_id"), owner)
-        by_table: dict[str, list[Row]] = {}
+                self._run(_deletion(name, "owner_id"), owner)
         for key, rows in change.record.children.items():
-            by_table.setdefault(key[0], []).extend(rows)
-        for name in in_order(by_table.keys()):
-            self._insert_many(name, by_table[name])
+            fresh.setdefault(key[0], []).extend(rows)
 
     def _insert_many(self, name: str, rows: list[Row]) -> None:
         for start in range(0, len(rows), AT_ONCE):
             batch = rows[start : start + AT_ONCE]
             listed = tuple(value for row in batch for value in values(name, row))
-            self.connection.execute(insertion(name, len(batch)), listed)
+            self._run(insertion(name, len(batch)), listed)
+
+    def _run(self, statement: bytes, listed: tuple[Any, ...]) -> Cursor[Any]:
+        # The driver's own placeholders: it would search a long statement for the others each time anew.
+        return RawCursor(self.connection).execute(_numbered(statement), listed)
+
+
+@cache
+def _numbered(statement: bytes) -> bytes:
+    """Return a statement with its placeholders as the server counts them."""
+    parts = statement.split(b"%s")
+    marks = [b"$%d" % number for number in range(1, len(parts))]
+    return b"".join(part for pair in zip(parts, [*marks, b""], strict=True) for part in pair)
 
 
 def version_row(change: Change, author: Author) -> Row:

@@ -154,7 +154,7 @@ def table(rows: list[Row], writes: set[str]) -> Table:
     """One line for each scenario; `x bare` is its time over that of the reference, at as many clients."""
     made = Table(
         title="one worker",
-        caption="CPU: ms for each request, of the gateway and of PostgreSQL. x bare: writes against insert + commit.",
+        caption="CPU: ms for each request (gateway, PostgreSQL). x bare: writes against insert + commit.",
     )
     made.add_column("what", no_wrap=True)
     for name in (
