@@ -216,7 +216,7 @@ class Unit:
         self.touch(record, "delete")
 
     def identifiers(self) -> list[tuple[str, str, str]]:
-        """Return type, system, value of the changed records' identifiers whose systems are declared unique."""
+        """Return type, system, value of changed records' identifiers whose systems are declared unique."""
         return [
             (row["resource_type"], row["system"], row["value"])
             for draft in self.drafts.values()
