@@ -134,6 +134,12 @@ class Unit:
         found = self._sure(resource_type, value, lambda: loader.identified(raw, resource_type, system, value))
         return self.load(resource_type, found)
 
+    def named(self, resource_type: str, system: str | None, value: str) -> tuple[str, bool] | None:
+        """Return the FHIR id of the live resource that carries an identifier, and whether it has a name; None
+        where there is none (``identified`` looks again under a claim before one is made).
+        """
+        return loader.named(self.session.raw, resource_type, system, value)
+
     def numbered(self, resource_type: str, value: str) -> list[Record]:
         """Return the live records of a type that carry an identifier of that value, of whatever system,
         locked.
