@@ -48,6 +48,8 @@ class Caller:
     door: str
     user: str | None = None
     message_id: UUID | None = None
+    base: str | None = None
+    """The base URL of the FHIR door as the caller knows it."""
 
 
 class Written(NamedTuple):
@@ -283,7 +285,9 @@ class Records:
         def attempt(session: Session) -> T:
             actor_id, actor = _actor(session, caller.user)
             author = Author(caller.door, actor_id, self.clock(), caller.message_id)
-            units.append(Unit(session, author, self.new_id, replace(self.site, actor=actor)))
+            units.append(
+                Unit(session, author, self.new_id, replace(self.site, actor=actor, base=caller.base))
+            )
             return work(units[-1])
 
         try:

@@ -18,6 +18,7 @@ from uuid import UUID
 from gateway import errors
 from gateway.rules import NOTES, RULES, SETTLED_LAST
 from mappings import convert, resource
+from mappings.datatypes import local_target
 from mappings.element import Mapping
 from mappings.resources import REGISTRY
 from mappings.search import index_strings
@@ -151,6 +152,12 @@ class Unit:
         found = self._sure(resource_type, value, lambda: loader.identified(raw, resource_type, system, value))
         return self.load(resource_type, found)
 
+    def named(self, resource_type: str, system: str | None, value: str) -> tuple[str, bool] | None:
+        """Return the FHIR id of the live resource that carries an identifier, and whether it has a name; None
+        where there is none (``identified`` looks again under a claim before one is made).
+        """
+        return loader.named(self.session.raw, resource_type, system, value)
+
     def numbered(self, resource_type: str, value: str) -> list[Record]:
         """Return the live records of a type that carry an identifier of that value, of whatever system,
         locked.
@@ -265,7 +272,7 @@ class Unit:
         return stock.pop()
 
     def identifiers(self) -> list[tuple[str, str, str]]:
-        """Return type, system and value of the identifiers of unique systems that changed records carry."""
+        """Return type, system, value of the identifiers of unique systems that changed records carry."""
         return [
             (row["resource_type"], row["system"], row["value"])
             for draft in self.drafts.values()
@@ -335,6 +342,8 @@ class Unit:
             for key, draft in self.drafts.items()
         }
         listed = list(records)
+        if self.site.base is not None:
+            _recognise(listed, self.site.base)
         waiting = [
             row
             for record in listed
@@ -406,6 +415,16 @@ def link_column(owner_type: str, path: str, target_type: str) -> tuple[str, str]
     return found[:2] if found[2] in (REGISTRY[target_type].table.table.name, "resource") else None
 
 
+def _recognise(records: Iterable[Record], base: str) -> None:
+    """See which absolute references name resources of this server; they keep how they were written."""
+    for record in records:
+        for row in record.all_rows(Reference):
+            if row["target_fhir_id"] is None and row["literal"] is not None:
+                found = local_target(row["literal"], base)
+                if found is not None:
+                    row["target_type"], row["target_fhir_id"] = found
+
+
 def _follow(record: Record) -> None:
     """Set the foreign keys that follow from references; of several targets the first counts."""
     for link in record.links:
@@ -441,6 +460,8 @@ class Site:
     systems: dict[str, str]
     zone: Any
     actor: str = "system"
+    base: str | None = None
+    """The base URL by which the caller knows this server."""
 
     def year(self, at: datetime) -> int:
         """Return the calendar year of an instant in the site's zone."""

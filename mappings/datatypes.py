@@ -20,23 +20,29 @@ from storage.model.shared import ContactPoint, PersonName, PostalAddress
 if TYPE_CHECKING:
     from mappings.element import Value
 
-_LOCAL = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})\Z")
+_LOCAL = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(/_history/[A-Za-z0-9\-.]{1,64})?\Z")
 
 
 class ReferenceCodec(Plain):
-    """Reference.reference in ``target_type, target_fhir_id, literal``: ``Type/id`` in the first two, all
-    else literal.
+    """Reference.reference in ``target_type, target_fhir_id, literal``: ``Type/id`` in the first two, anything
+    else as it was written in the third; one to a version of a resource here is in all three.
     """
 
     def to_row(self, value: Value) -> tuple[Any, ...]:
         if type(value) is not str:
             raise Unclaimed
         found = _LOCAL.match(value)
-        return (found[1], found[2], None) if found else (None, None, value)
+        return (found[1], found[2], value if found[3] else None) if found else (None, None, value)
 
     def to_fhir(self, columns: tuple[Any, ...]) -> Value:
         target_type, fhir_id, literal = columns
-        return literal if fhir_id is None else f"{target_type}/{fhir_id}"
+        return literal if literal is not None or fhir_id is None else f"{target_type}/{fhir_id}"
+
+
+def local_target(literal: str, base: str) -> tuple[str, str] | None:
+    """Return type and id of what an absolute reference names, where it begins with our own base URL."""
+    found = _LOCAL.match(literal.removeprefix(f"{base}/")) if literal.startswith(f"{base}/") else None
+    return (found[1], found[2]) if found else None
 
 
 class Base64Codec(Plain):

@@ -48,7 +48,10 @@ def set_roles(record: Record) -> None:
 
 
 def complete_barriers(record: Record) -> None:
-    """Let a barrier block unless it is told otherwise; raise Refused where kind or opening is missing."""
+    """Let a barrier block unless it is told otherwise; raise Refused where kind or opening is missing.
+
+    Barriers that are carried over from the version before pass here too.
+    """
     for place, row in enumerate(record.rows(ProcedureBarrier)):
         row["blocking"] = row["blocking"] is not False
         where = f"Procedure.extension('{READINESS}').extension('barrier')[{place}]"
@@ -57,4 +60,4 @@ def complete_barriers(record: Record) -> None:
                 raise Refused("required", f"{where}.extension('{name}')", None)
 
 
-PROJECT = (set_cpt_code, set_location_text, set_roles)
+PROJECT = (complete_barriers, set_cpt_code, set_location_text, set_roles)

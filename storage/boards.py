@@ -42,7 +42,8 @@ LIMIT %(limit)s OFFSET %(skip)s
 
 FINDINGS = """
 SELECT r.fhir_id AS id, f.kind, f.side, f.segment, f.finding, f.stenosis_pct, f.length_mm, f.diameter_mm,
-    f.psv_cm_s, f.calcification, f.runoff_vessels, f.source_modality, f.measure, f.measure_value, f.measure_class
+    f.psv_cm_s, f.calcification, f.runoff_vessels, f.source_modality, f.measure, f.measure_value,
+    f.measure_class
 FROM arterial_finding f JOIN resource r ON r.id = f.id
 WHERE f.procedure_id = %s AND r.deleted_at IS NULL ORDER BY r.created_at, r.id
 """

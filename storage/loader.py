@@ -105,6 +105,22 @@ def identified(connection: Connection[Any], resource_type: str, system: str | No
     return [row[0] for row in connection.execute(IDENTIFIED, (resource_type, value, system)).fetchall()]
 
 
+NAMED = f"""SELECT r.fhir_id, EXISTS (SELECT 1 FROM person_name n WHERE n.owner_id = r.id)
+    FROM identifier i JOIN resource r ON r.id = i.owner_id
+    WHERE i.resource_type = %s AND i.element = 'identifier' AND i.value = %s
+    AND i.system IS NOT DISTINCT FROM %s AND {_LIVE.format("i")} ORDER BY r.id LIMIT 1"""
+
+
+def named(
+    connection: Connection[Any], resource_type: str, system: str | None, value: str
+) -> tuple[str, bool] | None:
+    """Return the FHIR id of the first live resource that carries an identifier, and whether it has a name.
+
+    For whoever only refers to it: nothing is loaded or locked.
+    """
+    return connection.execute(NAMED, (resource_type, value, system)).fetchone()
+
+
 NUMBERED = f"""SELECT DISTINCT i.owner_id FROM identifier i
     WHERE i.resource_type = %s AND i.element = 'identifier' AND i.value = %s
     AND {_LIVE.format("i")} ORDER BY i.owner_id"""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 import sqlalchemy as sa
+from psycopg import RawCursor
 from psycopg.types.json import Json
 from sqlalchemy.dialects import postgresql
 
@@ -223,7 +224,8 @@ class Writer:
             for start in range(0, len(rows[name]), AT_ONCE):
                 batch = rows[name][start : start + AT_ONCE]
                 listed = tuple(value for row in batch for value in values(name, row))
-                self.connection.execute(insertion(name, len(batch)), listed)
+                # The driver's own placeholders: it would search a long statement for the others each time.
+                RawCursor(self.connection).execute(_numbered(insertion(name, len(batch))), listed)
 
     def _copy(self, name: str, rows: list[Row]) -> None:
         if len(rows) > GROWN:
@@ -233,6 +235,14 @@ class Writer:
             copy.set_types(_types(name))
             for row in rows:
                 copy.write_row(columns(row))
+
+
+@cache
+def _numbered(statement: bytes) -> bytes:
+    """Return a statement with its placeholders as the server counts them."""
+    parts = statement.split(b"%s")
+    marks = [b"$%d" % number for number in range(1, len(parts))]
+    return b"".join(part for pair in zip(parts, [*marks, b""], strict=True) for part in pair)
 
 
 def version_row(change: Change, author: Author) -> Row:

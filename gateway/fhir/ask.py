@@ -41,7 +41,7 @@ def records_of(request: Ask) -> Records:
 
 def caller_of(request: Ask) -> Caller:
     """Return who calls: the user that the X-User header names, until sign-on exists."""
-    return Caller("fhir", request.headers.get("x-user"))
+    return Caller("fhir", request.headers.get("x-user"), base=base_url(request))
 
 
 def prefer_of(request: Ask) -> str:

@@ -13,6 +13,7 @@ from gateway.native.words import Ask, answer, caller_of, form, records_of
 from gateway.records import Caller, Records
 from gateway.unit import Unit
 from mappings import research
+from mappings.research.links import TARGETS
 from storage.model.research import KINDS, CaseKind
 from storage.model.shared import Reference
 from storage.record import Record
@@ -58,6 +59,7 @@ def _create(records: Records, caller: Caller, kind: CaseKind, values: dict[str, 
         told = dict(values)
         encounter = unit.get("Encounter", _text(told, "encounter_id"))
         told.setdefault("patient_id", _patient_of(encounter))
+        _must_exist(unit, told)
         record = research.new_case(kind, told, unit.new_id)
         unit.adopt(record)
         unit.flush()
@@ -75,12 +77,23 @@ def _change(
 ) -> dict[str, Any]:
     def work(unit: Unit) -> dict[str, Any]:
         record = _case(unit, kind, case_id)
+        _must_exist(unit, values)
         research.change_case(record, values, unit.new_id)
         unit.touch(record, "patch")
         unit.flush()
         return _shown(record)
 
     return records.unit(caller, work)
+
+
+def _must_exist(unit: Unit, values: dict[str, Any]) -> None:
+    """Raise NotFound, naming the field, where a case refers to what is not here."""
+    for name, (_, resource_type) in TARGETS.items():
+        value = values.get(name)
+        if isinstance(value, str) and value:
+            found = unit.seek(resource_type, value)
+            if found is None or found.resource["deleted_at"] is not None:
+                raise errors.NotFound(f"There is no {resource_type} {value}.", expression=name)
 
 
 def _case(unit: Unit, kind: CaseKind, case_id: str) -> Record:

@@ -10,7 +10,7 @@ from litestar import Request, Response
 from gateway import errors
 from gateway.fhir import wire
 from gateway.records import Caller, Records
-from storage.lexical import ENCODER
+from storage.lexical import ENCODER, decimal_of
 
 Ask = Request[Any, Any, Any]
 T = TypeVar("T")
@@ -45,7 +45,8 @@ def form(body: bytes, kind: type[T]) -> T:
     form.
     """
     try:
-        return msgspec.json.decode(body, type=kind)
+        # Decimals are kept as they were written, as at the FHIR door.
+        return msgspec.json.Decoder(kind, float_hook=decimal_of).decode(body)
     except msgspec.ValidationError as error:
         message, _, place = str(error).partition(" - at `")
         raise errors.ValueInvalid(message, expression=place.rstrip("`").removeprefix("$.") or None) from error

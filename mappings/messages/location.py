@@ -36,6 +36,9 @@ def place_of(desk: Desk, segment: Segment, number: int, to: str) -> dict[str, st
     if len(key) > LONGEST:
         desk.coverage.warn("102", segment, number, text="The place is too long to be found again")
         return {"display": shown[:255]}
+    reference = desk.reference("Location", PL, key)
+    if reference is not None:
+        return reference
     known = desk.identified("Location", PL, key)
     if known:
         return refer(desk.meet(known[0], segment.name))

@@ -99,6 +99,12 @@ def _reference(desk: Desk, persons: list[dict[str, Any]], segment: Segment) -> d
     names = told[0] if told else []
     if not identifiers:
         return compact(display=display(names))
+    if len(identifiers) == 1:
+        # Most people are known by the one number that they always come with: nothing of them changes.
+        item = identifiers[0]
+        known = desk.reference("Practitioner", item["system"], item["value"], with_name=bool(names))
+        if known is not None:
+            return known
     return refer(practitioner(desk, identifiers, names, segment))
 
 

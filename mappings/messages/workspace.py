@@ -60,6 +60,10 @@ class Workspace(Protocol):
         """Return the live records that carry an identifier, locked."""
         ...
 
+    def named(self, resource_type: str, system: str | None, value: str) -> tuple[str, bool] | None:
+        """Return the FHIR id of the live resource that carries an identifier, and whether it has a name."""
+        ...
+
     def numbered(self, resource_type: str, value: str) -> list[Record]:
         """Return the live records that carry an identifier of that value, of whatever system, locked."""
         ...
@@ -105,6 +109,9 @@ class Desk:
     found: dict[tuple[str, str | None, str], list[Record]] = field(
         default_factory=dict[tuple[str, "str | None", str], list["Record"]]
     )
+    seen: dict[tuple[str, str, str], tuple[str, bool] | None] = field(
+        default_factory=dict[tuple[str, str, str], "tuple[str, bool] | None"]
+    )
 
     # --- records --------------------------------------------------------------------------------------------
 
@@ -133,6 +140,20 @@ class Desk:
         if key not in self.found:
             self.found[key] = self.workspace.identified(resource_type, system, value)
         return self._with_own(key, self.found[key])
+
+    def reference(
+        self, resource_type: str, system: str, value: str, *, with_name: bool = False
+    ) -> dict[str, str] | None:
+        """Return a Reference to the resource that carries an identifier, without taking it up; None where
+        there is none yet, or where this message made it, or (``with_name``) where it has no name.
+        """
+        key = (resource_type, system, value)
+        if key not in self.seen:
+            self.seen[key] = self.workspace.named(*key)
+        found = self.seen[key]
+        if found is None or (with_name and not found[1]):
+            return None
+        return {"reference": f"{resource_type}/{found[0]}"}
 
     def numbered(self, resource_type: str, value: str) -> list[Record]:
         """Return the records that carry an identifier of that value, of whatever system."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from rich.table import Table
 
 from storage import cluster, embedded
 from tests.benchmarks import bare
-from tests.benchmarks.load import Job, Outcome, send
+from tests.benchmarks.load import Job, Loader, Outcome
 from tests.benchmarks.scenarios import SCENARIOS, Scenario, kept
 from tests.wire.gateway import Gateway
 
@@ -53,10 +53,12 @@ class Bench:
     def __init__(self, folder: Path, seconds: float) -> None:
         self.folder = folder
         self.seconds = seconds
+        self.loader = Loader()
         self.gateway = Gateway(SUTURE_DATA_DIR=str(folder), SUTURE_WORKERS="1", SUTURE_LOG_FORMAT="json")
 
     def databases(self) -> list[psutil.Process]:
-        return [psutil.Process(pid) for pid in cluster.processes(self.folder.resolve() / "postgres")]
+        pids = cluster.processes(self.folder.resolve() / "postgres")
+        return [found for pid in pids for found in alive(pid)]
 
     def use(self) -> Use:
         return Use(processor(self.gateway.processes()), processor(self.databases()))
@@ -75,18 +77,33 @@ class Bench:
         port = self.gateway.mllp_port if scenario.protocol == "mllp" else self.gateway.http_port
         count = int(AT_MOST_A_SECOND * seconds) if scenario.once else 1000
         requests = [scenario.request(run, n) for n in range(count)]
-        return send(Job(scenario.protocol, port, clients, seconds, requests, not scenario.once))
+        return self.loader.send(Job(scenario.protocol, port, clients, seconds, requests, not scenario.once))
+
+
+def alive(pid: int) -> Generator[psutil.Process]:
+    """The process of an id, if it is still there."""
+    with suppress(psutil.NoSuchProcess):
+        yield psutil.Process(pid)
 
 
 def processor(processes: list[psutil.Process]) -> float:
     """The processor seconds of processes, in user mode and in the kernel."""
-    return sum(sum(process.cpu_times()[:2]) for process in processes)
+    total = 0.0
+    for process in processes:
+        # The database's workers come and go.
+        with suppress(psutil.NoSuchProcess):
+            total += sum(process.cpu_times()[:2])
+    return total
 
 
 def memory(processes: list[psutil.Process]) -> float:
     """The resident memory of processes in MiB; what they share is counted once (where the system tells)."""
-    found = [process.memory_full_info() for process in processes]
-    return sum(getattr(info, "pss", info.rss) for info in found) / 1024 / 1024
+    total = 0.0
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            info = process.memory_full_info()
+            total += getattr(info, "pss", info.rss)
+    return total / 1024 / 1024
 
 
 @contextmanager
@@ -100,14 +117,15 @@ def started(folder: Path, seconds: float, console: Console) -> Generator[Bench]:
         console.print(f"start-up: first {first:.2f} s (with a new database), later {later:.2f} s")
         yield bench
     finally:
+        bench.loader.close()
         bench.gateway.stop()
 
 
 def run(folder: Path, console: Console, word: str, *, quick: bool) -> None:
     """Measure the scenarios whose names hold the word, and print one table."""
     chosen = [scenario for scenario in SCENARIOS if word in scenario.name]
-    with started(folder, 0.25 if quick else 1.6, console) as bench:
-        send(Job("http", bench.gateway.http_port, 4, 60, kept(), again=False))
+    with started(folder, 0.2 if quick else 1.6, console) as bench:
+        bench.loader.send(Job("http", bench.gateway.http_port, 4, 60, kept(), again=False))
         rows: list[Row] = []
         with Progress(console=console, transient=True) as progress:
             task = progress.add_task("measuring", total=len(CLIENTS) * (len(chosen) + 1) + 1)
@@ -137,7 +155,7 @@ BARE, COMMIT = "bare ASGI app", "bare insert + commit"
 
 def _bare_row(bench: Bench, port: int, clients: int) -> Row:
     request = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-    return Row(BARE, clients, send(Job("http", port, clients, bench.seconds / 2, [request])))
+    return Row(BARE, clients, bench.loader.send(Job("http", port, clients, bench.seconds / 2, [request])))
 
 
 def _commit_row(bench: Bench) -> Row:
@@ -154,7 +172,7 @@ def table(rows: list[Row], writes: set[str]) -> Table:
     """One line for each scenario; `x bare` is its time over that of the reference, at as many clients."""
     made = Table(
         title="one worker",
-        caption="CPU: ms for each request, of the gateway and of PostgreSQL. x bare: writes against insert + commit.",
+        caption="CPU: ms for each request (gateway, PostgreSQL). x bare: writes against insert + commit.",
     )
     made.add_column("what", no_wrap=True)
     for name in (

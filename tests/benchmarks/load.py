@@ -1,6 +1,7 @@
 """The load generator, a process of its own: some connections, one request in flight on each, times taken.
 
-`python -m tests.benchmarks.load` reads a Job from stdin and writes an Outcome to stdout, both as MessagePack.
+`python -m tests.benchmarks.load` reads Jobs from stdin and writes Outcomes to stdout, as MessagePack with the
+length before it.
 A client library would cost more than the server that it measures, so it speaks through bare sockets.
 """
 
@@ -15,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import IO, Literal
 
 import msgspec
 
@@ -52,11 +53,36 @@ class Client:
     answer: bytearray = field(default_factory=bytearray)
 
 
-def send(job: Job) -> Outcome:
-    """Run a job in a process of its own."""
-    command = [sys.executable, "-m", "tests.benchmarks.load"]
-    done = subprocess.run(command, input=msgspec.msgpack.encode(job), stdout=subprocess.PIPE, check=True)
-    return msgspec.msgpack.decode(done.stdout, type=Outcome)
+class Loader:
+    """The process that sends, for as many jobs as there are."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "tests.benchmarks.load"]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def send(self, job: Job) -> Outcome:
+        """Run a job."""
+        if self._process.stdin is None or self._process.stdout is None:
+            raise RuntimeError("the load generator has no pipes")
+        _write(self._process.stdin, job)
+        answer = _read(self._process.stdout)
+        if not answer:
+            raise RuntimeError("the load generator failed")
+        return msgspec.msgpack.decode(answer, type=Outcome)
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate()
+
+
+def _write(stream: IO[bytes], told: Job | Outcome) -> None:
+    content = msgspec.msgpack.encode(told)
+    stream.write(len(content).to_bytes(8) + content)
+    stream.flush()
+
+
+def _read(stream: IO[bytes]) -> bytes:
+    return stream.read(int.from_bytes(stream.read(8)))
 
 
 def drive(job: Job) -> Outcome:
@@ -115,6 +141,5 @@ ANSWERS: dict[str, tuple[Callable[[bytes], bool], Callable[[bytes], bool]]] = {
 }
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(
-        msgspec.msgpack.encode(drive(msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Job)))
-    )
+    while asked := _read(sys.stdin.buffer):
+        _write(sys.stdout.buffer, drive(msgspec.msgpack.decode(asked, type=Job)))

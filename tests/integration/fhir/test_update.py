@@ -115,3 +115,17 @@ def test_order_numbers_stay_where_an_update_leaves_them_out(fhir: Fhir) -> None:
         "ServiceRequest/o", {"resourceType": "ServiceRequest", "id": "o", **order, "priority": "stat"}
     )
     assert again.json()["identifier"] == made["identifier"]
+
+
+def test_barriers_that_an_update_leaves_out_stay_as_they_were(fhir: Fhir) -> None:
+    site = "http://suture.example.org/fhir/StructureDefinition"
+    parts = [
+        {"url": "kind", "valueCode": "consent"},
+        {"url": "openedAt", "valueDateTime": "2026-01-05T10:00:00Z"},
+    ]
+    barrier = {"url": "barrier", "extension": parts}
+    readiness = {"url": f"{site}/or-readiness", "extension": [barrier]}
+    value = {"status": "preparation", "subject": {"reference": "Patient/p"}}
+    made = fhir.made("Procedure", id="x", extension=[readiness], **value)
+    again = fhir.made("Procedure", id="x", note=[{"text": "seen"}], **value)
+    assert again["extension"] == made["extension"]
