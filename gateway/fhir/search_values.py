@@ -46,7 +46,7 @@ from storage.search.query import (
 
 _PREFIX = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?(.*)\Z", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?\d{1,100}(?:\.\d{1,100})?(?:[eE][+-]?\d{1,3})?\Z")
-_LOCAL = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})\Z")
+_LOCAL = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(/_history/[A-Za-z0-9\-.]{1,64})?\Z")
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}\Z")
 _TENTH = Decimal("0.1")
 _EXACT = decimal.Context(prec=300)
@@ -284,7 +284,8 @@ def _reference(asked: Asked, value: str) -> tuple[SearchValue, ...]:
     if local is not None:
         if wanted not in (None, local[1]):
             raise asked.refuse(value, f"a reference to {wanted} is needed")
-        return (Ref(local[1], local[2]),)
+        # A version finds only references that name that version.
+        return (Ref(local[1], local[2], literal=local[0] if local[3] else None),)
     if _ID.match(plain):
         return (Ref(wanted, plain),)
     if ":" not in plain and "/" not in plain:

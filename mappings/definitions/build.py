@@ -2,9 +2,9 @@
 
 Run it as `python -m mappings.definitions.build FOLDER` where FOLDER holds `elements.json` (one record per
 element definition), `required-valuesets.json` (value set URL to a list of `system|code`),
-`search-parameters.json` (one record per SearchParameter) and `compartments.json`. Facts only are kept: paths, types, cardinality,
-reference targets, required codes, summary flags, and where search parameters look. Those that cannot be
-reduced to paths of elements stand in `search_left_out.json`.
+`search-parameters.json` (one record per SearchParameter) and `compartments.json`. Facts only are kept:
+paths, types, cardinality, reference targets, required codes, summary flags, and where search parameters look.
+Those that cannot be reduced to paths of elements stand in `search_left_out.json`.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def compact_search(records: list[Record]) -> tuple[dict[str, Record], dict[str, 
 
 
 def compact_compartments(records: list[Record]) -> dict[str, dict[str, list[str]]]:
-    """Compartment definitions as `{compartment: {type: [parameter]}}`; types that are in none are left out."""
+    """Compartment definitions as `{compartment: {type: [parameter]}}`, without types that are in none."""
     return {
         record["code"]: {part["code"]: part["param"] for part in record["resource"] if part.get("param")}
         for record in sorted(records, key=lambda found: found["code"])

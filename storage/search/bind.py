@@ -48,8 +48,10 @@ def _indexed(table: type[Table], column: str) -> bool:
 
 
 def _names(target: Refers, asked: Condition) -> list[Name]:
-    """Return the type and id of all values, nothing if one of them has not both."""
+    """Return the type and id of all values, nothing if one of them has not both, or names a version."""
     values = [value for value in asked.values if isinstance(value, Ref)]
+    if any(value.literal is not None for value in values):
+        return []
     names = [(value.resource_type or target.only or "", value.fhir_id or "") for value in values]
     return names if all(resource_type and fhir_id for resource_type, fhir_id in names) else []
 

@@ -15,7 +15,9 @@ def refers(target: Refers, values: Sequence[Ref], columns: Columns) -> Test:
     by_type: dict[str | None, list[str]] = {}
     tests: list[Test] = []
     for value in values:
-        if value.fhir_id is not None:
+        if value.fhir_id is not None and value.literal is not None:
+            tests.append(_written(value, columns))
+        elif value.fhir_id is not None:
             by_type.setdefault(value.resource_type or target.only, []).append(value.fhir_id)
         elif value.identifier is not None:
             tests.append(sa.and_(_identified(value.identifier, columns), *of_type(target, columns)))
@@ -27,6 +29,14 @@ def refers(target: Refers, values: Sequence[Ref], columns: Columns) -> Test:
         typed = [columns["target_type"] == resource_type] if resource_type else []
         tests.append(sa.and_(test, *typed))
     return sa.or_(*tests)
+
+
+def _written(value: Ref, columns: Columns) -> Test:
+    return sa.and_(
+        columns["target_fhir_id"] == value.fhir_id,
+        columns["target_type"] == value.resource_type,
+        columns["literal"] == value.literal,
+    )
 
 
 def of_type(target: Refers, columns: Columns) -> list[Test]:

@@ -27,3 +27,13 @@ def test_an_absolute_reference_to_another_server_stays_one(fhir: Fhir) -> None:
     made = fhir.made("Observation", status="final", code=CODE, subject=elsewhere)
     assert made["subject"] == elsewhere
     assert fhir.get("Observation?patient=rp").json()["total"] == 0
+
+
+def test_a_search_for_a_version_finds_only_references_to_that_version(fhir: Fhir) -> None:
+    fhir.made("Patient", id="rp")
+    for name in ("Patient/rp", "Patient/rp/_history/1"):
+        fhir.made("Observation", status="final", code=CODE, subject={"reference": name})
+    found = fhir.get("Observation?subject=Patient/rp/_history/1").json()
+    subjects = [entry["resource"]["subject"]["reference"] for entry in found["entry"]]
+    assert subjects == ["Patient/rp/_history/1"]
+    assert fhir.get("Observation?subject=Patient/rp").json()["total"] == 2

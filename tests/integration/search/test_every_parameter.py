@@ -44,7 +44,9 @@ EACH = [
 
 
 @pytest.fixture(scope="module")
-def library(store: Store) -> Library:
+def library(store: Store, _wipe: str) -> Library:
+    with store.connection() as connection:
+        connection.execute(_wipe.encode())
     return Library(store)
 
 
