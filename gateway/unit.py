@@ -16,14 +16,15 @@ from typing import Any
 from uuid import UUID
 
 from gateway import errors
-from gateway.rules import NOTES, RULES, SETTLED_LAST
+from gateway.rules import NOTES, RULES, RULES_OF_DELETION, SETTLED_LAST
 from mappings import convert, resource
+from mappings.datatypes import local_target
 from mappings.element import Mapping
 from mappings.resources import REGISTRY
 from mappings.search import index_strings
 from mappings.shape import links, shape
 from mappings.workflow.orders import Step
-from storage import dependents, loader
+from storage import dependents, loader, versions
 from storage.errors import Dependents
 from storage.model.columns import Row
 from storage.model.shared import Identifier, Reference
@@ -46,11 +47,16 @@ class Draft:
     op: Op
     standing: Standing | None = None
     was: Row = field(default_factory=dict[str, Any])
-    """The typed row as it was loaded; empty for a new record."""
+    """The typed row as it was loaded; empty for a new record, and for a deleted one that comes back."""
     before: bytes | None = None
     changed: bool = False
-    noted: int | None = None
+    noted: Any = None
     """What the rules of the type noted of the record as it was loaded."""
+
+    @property
+    def anew(self) -> bool:
+        """Whether the resource begins with this draft: it is new, or was deleted and comes back."""
+        return not self.was
 
 
 def mapping_of(resource_type: str) -> Mapping:
@@ -78,6 +84,8 @@ class Unit:
         """Type and id of what references wait for, and of new resources for which references may wait."""
         self.told: dict[UUID, tuple[Step, ...]] = {}
         """The steps of the workflow that orders took, by the order's id, where a message has told them."""
+        self.patients: dict[UUID, UUID | None] = {}
+        """The patients of what records refer to, by the target's id, as far as rules have asked for them."""
         self._walking: set[UUID] = set()
         self._after: list[Callable[[], None]] = []
 
@@ -108,9 +116,8 @@ class Unit:
         for key, record in loader.load(self.session.raw, shape(mapping), missing).items():
             note = NOTES.get(resource_type)
             noted = note(record) if note else None
-            self.drafts[key] = Draft(
-                mapping, record, "update", Standing.of(record), dict(record.main), noted=noted
-            )
+            was = dict(record.main) if record.resource["deleted_at"] is None else {}
+            self.drafts[key] = Draft(mapping, record, "update", Standing.of(record), was, noted=noted)
         return [self.drafts[key].record for key in wanted if key in self.drafts]
 
     def get(self, resource_type: str, fhir_id: str) -> Record:
@@ -181,7 +188,7 @@ class Unit:
             blank.resource[name] = old.resource[name]
         blank.main["id"] = old.resource["id"]
         record = resource.read(draft.mapping, value, self.new_id, blank)
-        convert.carry(draft.mapping, old, record, self.new_id)
+        convert.carry(draft.mapping, old, record, self.new_id, anew=draft.anew)
         draft.record = record
         self.touch(record)
         return record
@@ -265,7 +272,8 @@ class Unit:
                 return list(settled.values())
             first = {key: draft for key, draft in waiting.items() if draft.mapping.type not in SETTLED_LAST}
             chosen = first or waiting
-            self._resolve(draft.record for draft in chosen.values())
+            # Those that wait too: rules look at where records belong before these are settled.
+            self._resolve(draft.record for draft in waiting.values())
             for draft in chosen.values():
                 self._settle(draft)
             settled |= chosen
@@ -281,6 +289,9 @@ class Unit:
             for hook in draft.mapping.project:
                 hook(record)
             index_strings(draft.mapping, record, self.new_id)
+            return
+        for rule in RULES_OF_DELETION.get(draft.mapping.type, ()):
+            rule(self, draft)
 
     def _resolve(self, records: Iterable[Record]) -> None:
         """Find the targets of local references, among the records of this unit and in the database."""
@@ -289,6 +300,8 @@ class Unit:
             for key, draft in self.drafts.items()
         }
         listed = list(records)
+        if self.site.base is not None:
+            _recognise(listed, self.site.base)
         waiting = [
             row
             for record in listed
@@ -307,13 +320,7 @@ class Unit:
         """Fetch the bytes of the versions that changes began from, to see whether anything differs."""
         wanted = [draft for draft in drafts if draft.op != "delete"]
         if wanted:
-            rows = self.session.raw.execute(
-                "SELECT v.resource_id, v.content FROM resource_version v JOIN resource r"
-                " ON r.id = v.resource_id AND r.version = v.version WHERE r.id = ANY(%s)",
-                ([draft.record.resource["id"] for draft in wanted],),
-                binary=True,
-            ).fetchall()
-            contents = dict(rows)
+            contents = versions.contents(self.session.raw, [draft.record.resource["id"] for draft in wanted])
             for draft in wanted:
                 draft.before = contents.get(draft.record.resource["id"])
 
@@ -357,6 +364,16 @@ def link_column(owner_type: str, path: str, target_type: str) -> tuple[str, str]
     return found[:2] if found[2] in (REGISTRY[target_type].table.table.name, "resource") else None
 
 
+def _recognise(records: Iterable[Record], base: str) -> None:
+    """See which absolute references name resources of this server; they keep how they were written."""
+    for record in records:
+        for row in record.all_rows(Reference):
+            if row["target_fhir_id"] is None and row["literal"] is not None:
+                found = local_target(row["literal"], base)
+                if found is not None:
+                    row["target_type"], row["target_fhir_id"] = found
+
+
 def _follow(record: Record) -> None:
     """Set the foreign keys that follow from references; of several targets the first counts."""
     for link in record.links:
@@ -392,6 +409,8 @@ class Site:
     systems: dict[str, str]
     zone: Any
     actor: str = "system"
+    base: str | None = None
+    """The base URL by which the caller knows this server."""
 
     def year(self, at: datetime) -> int:
         """Return the calendar year of an instant in the site's zone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
@@ -37,6 +38,8 @@ VERSION = f"""SELECT {_COLUMNS} FROM resource r JOIN resource_version v ON v.res
 HISTORY = f"""SELECT {_COLUMNS} FROM resource r JOIN resource_version v ON v.resource_id = r.id
     WHERE r.resource_type = %s AND r.fhir_id = %s AND (%s::int IS NULL OR v.version < %s)
     ORDER BY v.version DESC LIMIT %s"""
+CONTENTS = """SELECT v.resource_id, v.content FROM resource_version v
+    JOIN resource r ON r.id = v.resource_id AND r.version = v.version WHERE r.id = ANY(%s)"""
 COUNT = """SELECT count(*) FROM resource r JOIN resource_version v ON v.resource_id = r.id
     WHERE r.resource_type = %s AND r.fhir_id = %s"""
 
@@ -68,3 +71,8 @@ def count(connection: Connection[Any], resource_type: str, fhir_id: str) -> int:
     """Return how many versions a resource has."""
     row = connection.execute(COUNT, (resource_type, fhir_id)).fetchone()
     return row[0] if row else 0
+
+
+def contents(connection: Connection[Any], ids: Sequence[UUID]) -> dict[UUID, bytes | None]:
+    """Return the bytes of the current versions by the ids of their resources; None for what was deleted."""
+    return dict(connection.execute(CONTENTS, (list(ids),), binary=True).fetchall())
