@@ -354,7 +354,9 @@ def _stale(exc: stored.Stale) -> Problem:
 
 
 def _illegal(exc: element.IllegalTransition) -> Problem:
-    return IllegalTransition(f"{exc.present} → {exc.wanted}", expression=exc.expression)
+    told = ", ".join(exc.allowed) or "nothing"
+    text = f"{exc.present} → {exc.wanted}; allowed from {exc.present}: {told}"
+    return IllegalTransition(text, expression=exc.expression)
 
 
 def _not_their_role(exc: element.RoleRefused) -> Problem:

@@ -16,7 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from gateway import errors
-from gateway.rules import NOTES, RULES, SETTLED_LAST
+from gateway.rules import NOTES, RULES, RULES_OF_DELETION, SETTLED_LAST
 from mappings import convert, resource
 from mappings.datatypes import local_target
 from mappings.element import Mapping
@@ -25,7 +25,7 @@ from mappings.search import index_strings
 from mappings.search_quantities import index_quantities
 from mappings.shape import links, shape
 from mappings.workflow.orders import Step
-from storage import dependents, loader, numbers
+from storage import dependents, loader, numbers, versions
 from storage.errors import Dependents
 from storage.model.columns import Row
 from storage.model.shared import Identifier, Reference
@@ -48,13 +48,18 @@ class Draft:
     op: Op
     standing: Standing | None = None
     was: Row = field(default_factory=dict[str, Any])
-    """The typed row as it was loaded; empty for a new record."""
+    """The typed row as it was loaded; empty for a new record, and for a deleted one that comes back."""
     before: bytes | None = None
     changed: bool = False
-    noted: int | None = None
+    noted: Any = None
     """What the rules of the type noted of the record as it was loaded."""
     pinned: bool = False
     """Whether references name the version that is to come: it is made even if nothing differs."""
+
+    @property
+    def anew(self) -> bool:
+        """Whether the resource begins with this draft: it is new, or was deleted and comes back."""
+        return not self.was
 
 
 def mapping_of(resource_type: str) -> Mapping:
@@ -87,6 +92,8 @@ class Unit:
         self.settling: UUID | None = None
         """The resource whose rules are being applied; what they refuse is a matter of it."""
         self._numbers: dict[str, list[str]] = {}
+        self.patients: dict[UUID, UUID | None] = {}
+        """The patients of what records refer to, by the target's id, as far as rules have asked for them."""
         self._walking: set[UUID] = set()
         self._after: list[Callable[[], None]] = []
 
@@ -117,9 +124,8 @@ class Unit:
         for key, record in loader.load(self.session.raw, shape(mapping), missing).items():
             note = NOTES.get(resource_type)
             noted = note(record) if note else None
-            self.drafts[key] = Draft(
-                mapping, record, "update", Standing.of(record), dict(record.main), noted=noted
-            )
+            was = dict(record.main) if record.resource["deleted_at"] is None else {}
+            self.drafts[key] = Draft(mapping, record, "update", Standing.of(record), was, noted=noted)
         return [self.drafts[key].record for key in wanted if key in self.drafts]
 
     def get(self, resource_type: str, fhir_id: str) -> Record:
@@ -204,7 +210,7 @@ class Unit:
             blank.resource[name] = old.resource[name]
         blank.main["id"] = old.resource["id"]
         record = resource.read(draft.mapping, value, self.new_id, blank)
-        convert.carry(draft.mapping, old, record, self.new_id)
+        convert.carry(draft.mapping, old, record, self.new_id, anew=draft.anew)
         draft.record = record
         self.touch(record)
         return record
@@ -315,7 +321,8 @@ class Unit:
                 return list(settled.values())
             first = {key: draft for key, draft in waiting.items() if draft.mapping.type not in SETTLED_LAST}
             chosen = first or waiting
-            self._resolve(draft.record for draft in chosen.values())
+            # Those that wait too: rules look at where records belong before these are settled.
+            self._resolve(draft.record for draft in waiting.values())
             for draft in chosen.values():
                 self._settle(draft)
             self.settling = None
@@ -334,6 +341,9 @@ class Unit:
                 hook(record)
             index_strings(draft.mapping, record, self.new_id)
             index_quantities(record)
+            return
+        for rule in RULES_OF_DELETION.get(draft.mapping.type, ()):
+            rule(self, draft)
 
     def _resolve(self, records: Iterable[Record]) -> None:
         """Find the targets of local references, among the records of this unit and in the database."""
@@ -362,13 +372,7 @@ class Unit:
         """Fetch the bytes of the versions that changes began from, to see whether anything differs."""
         wanted = [draft for draft in drafts if draft.op != "delete"]
         if wanted:
-            rows = self.session.raw.execute(
-                "SELECT v.resource_id, v.content FROM resource_version v JOIN resource r"
-                " ON r.id = v.resource_id AND r.version = v.version WHERE r.id = ANY(%s)",
-                ([draft.record.resource["id"] for draft in wanted],),
-                binary=True,
-            ).fetchall()
-            contents = dict(rows)
+            contents = versions.contents(self.session.raw, [draft.record.resource["id"] for draft in wanted])
             for draft in wanted:
                 draft.before = contents.get(draft.record.resource["id"])
 

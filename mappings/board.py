@@ -37,6 +37,7 @@ def change(record: Record, told: dict[str, Any], at: datetime, actor: UUID, new_
         elif name in _SETTERS:
             _SETTERS[name](record, value, new_id)
     if "barriers" in told:
+        _see_text("barriers", *told["barriers"])
         procedures.set_barriers(record, told["barriers"], at, new_id, actor)
     if "scheduled_start" in told or "scheduled_end" in told:
         _set_slot(record, told, new_id)
@@ -48,6 +49,16 @@ def _set_code(record: Record, name: str, value: Any) -> None:
     if wanted is not None and wanted not in group.values:
         raise Refused("code-invalid", name, value, ", ".join(group.values))
     record.main[group.name] = wanted
+
+
+def _see_text(name: str, *texts: str) -> None:
+    if any(not text.strip() for text in texts):
+        raise Refused("value", name, "", "a text that is not blank")
+
+
+def _set_type(record: Record, value: str, new_id: convert.NewId) -> None:
+    _see_text("procedure_type", value)
+    procedures.set_procedure_type(record, value, new_id)
 
 
 def _set_minutes(record: Record, value: int | None, new_id: convert.NewId) -> None:
@@ -74,7 +85,7 @@ def _set_notes(record: Record, value: str | None, new_id: convert.NewId) -> None
 
 
 _SETTERS: dict[str, Callable[[Record, Any, convert.NewId], None]] = {
-    "procedure_type": procedures.set_procedure_type,
+    "procedure_type": _set_type,
     "procedure_side": procedures.set_side,
     "scheduled_location": procedures.set_scheduled_location,
     "estimated_minutes": _set_minutes,

@@ -381,17 +381,17 @@ def element(at: At, line: Line) -> Value:
     return (target or None) if isinstance(line, Choice) else target.get(line.element)
 
 
-def carry(mapping: Mapping, old: Record, new: Record, new_id: NewId) -> None:
+def carry(mapping: Mapping, old: Record, new: Record, new_id: NewId, *, anew: bool = False) -> None:
     """Bring over what the server owns from a record to the one that replaces it, where the latter leaves it
     out.
 
-    Kept extensions, identifiers and columns; raises Refused for an identifier of the server that was
-    altered.
+    Kept extensions (not where the resource begins ``anew``), identifiers and columns; raises Refused for an
+    identifier of the server that was altered.
     """
     before, after = top(old, mapping, new_id), top(new, mapping, new_id)
     for line in mapping.extensions.values():
         left_out = element(after, line) is None and not mentions(after.keep, f"extension:{line.url}")
-        if line.kept and left_out:
+        if line.kept and left_out and not anew:
             for item in element(before, line) or ():
                 put_extensions(after, mapping, [item])
     if mapping.kept_identifiers:

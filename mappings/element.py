@@ -10,7 +10,7 @@ lines.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -67,15 +67,16 @@ class Refused(Exception):
 
 
 class IllegalTransition(Exception):
-    """A change of state that the workflow has not from the present state; the states are ours and hold no
-    patient data.
+    """A change of state that the workflow has not from the present state, and those that it has; the states
+    are ours and hold no patient data.
     """
 
-    def __init__(self, expression: str, present: str, wanted: str) -> None:
+    def __init__(self, expression: str, present: str, wanted: str, allowed: Iterable[str] = ()) -> None:
         super().__init__(f"{present} → {wanted}")
         self.expression = expression
         self.present = present
         self.wanted = wanted
+        self.allowed = tuple(allowed)
 
 
 class RoleRefused(Exception):

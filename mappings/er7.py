@@ -53,7 +53,8 @@ class Repetition:
     def component(self, n: int, sub: int = 1) -> str:
         """Component n, unescaped: its sub-component `sub`, or all of it for 0; empty when absent.
 
-        The null value `""` stays as it is. Raises ValueError for numbers that no component has.
+        The null value `""` in a component says nothing: it is empty, as only a whole field can be cleared
+        (`Field.is_null`). Raises ValueError for numbers that no component has.
         """
         if n < 1 or sub < 0:
             raise ValueError("components are counted from 1")
@@ -62,20 +63,23 @@ class Repetition:
         if sub:
             parts = part.split(self._delimiters.subcomponent)
             part = parts[sub - 1] if sub <= len(parts) else ""
-        return unescape(part, self._delimiters)
+        return self._value(part)
+
+    def _value(self, part: str) -> str:
+        return "" if part == NULL else unescape(part, self._delimiters)
 
     @property
     def components(self) -> tuple[tuple[str, ...], ...]:
         """All components, each as the tuple of its unescaped sub-components."""
         return tuple(
-            tuple(unescape(value, self._delimiters) for value in part.split(self._delimiters.subcomponent))
+            tuple(self._value(value) for value in part.split(self._delimiters.subcomponent))
             for part in self._split()
         )
 
     @property
     def text(self) -> str:
-        """The whole repetition unescaped, with the separators of its components kept."""
-        return unescape(self.raw, self._delimiters)
+        """The whole repetition unescaped, with the separators of its components kept; empty for `""`."""
+        return self._value(self.raw)
 
     @property
     def count(self) -> int:
@@ -83,7 +87,9 @@ class Repetition:
         return len(self._split())
 
     def __bool__(self) -> bool:
-        return bool(self.raw.strip(self._delimiters.blank))
+        if NULL not in self.raw:
+            return bool(self.raw.strip(self._delimiters.blank))
+        return any(value.strip(self._delimiters.blank) for part in self.components for value in part)
 
     def __repr__(self) -> str:
         return f"<Repetition of {self.count} components>"

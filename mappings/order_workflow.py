@@ -20,6 +20,7 @@ from mappings.workflow.orders import (
     State,
     Step,
     Transition,
+    chained,
     fits,
     from_fhir,
     to_fhir,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 COLUMNS = Joined(ServiceOrder.status, ServiceOrder.on_hold, ServiceOrder.record_state)
 POINTER = f"extension:{WORKFLOW} extension:status valueCode"
 """Where the remainder keeps a workflow status that was sent although it goes without saying."""
+_SCHEDULED_AT = f"extension:{WORKFLOW} extension:scheduledAt valueDateTime"
 
 
 def _state(columns: tuple[Any, ...]) -> State:
@@ -153,7 +155,10 @@ def bring_about(
 def bring_about_walk(
     record: Record, steps: tuple[Step, ...], at: datetime, reporter: UUID | None = None
 ) -> None:
-    """Set status and times after a walk: each state that was reached is stamped where it is not told yet."""
+    """Set status and times after a walk: each state that was reached is stamped where it is not told yet.
+
+    A fact ends a hold.
+    """
     row = record.main
     reached = {"completed": "performed_at", "reported": "reported_at", "cancelled": "cancelled_at"}
     for step in steps:
@@ -162,7 +167,20 @@ def bring_about_walk(
             row[column] = row[column] or at
         if step.target == "reported":
             row["reporting_user_id"] = reporter or row["reporting_user_id"]
-        set_state(record, state_of(record)._replace(status=step.target))
+        set_state(record, state_of(record)._replace(status=step.target, on_hold=False))
+
+
+def retract(record: Record) -> None:
+    """Take a reported order back to completed: its last final report is gone."""
+    record.main.update(dict.fromkeys(_CLEARED["clear_report"]))
+    set_state(record, state_of(record)._replace(status="completed"))
+
+
+def unbook(record: Record) -> None:
+    """Take a scheduled order back to ordered, without its time."""
+    record.main.update(dict.fromkeys(_CLEARED["clear_slot"]))
+    forget(record.resource, _SCHEDULED_AT)
+    set_state(record, state_of(record)._replace(status="ordered"))
 
 
 def book(record: Record, at: str) -> None:
@@ -173,7 +191,7 @@ def book(record: Record, at: str) -> None:
         where = f"ServiceRequest.extension('{WORKFLOW}').extension('scheduledAt')"
         raise Refused("value", where, at, "a date or a dateTime") from None
     record.main.update(zip(ServiceOrder.scheduled_at.names, (at, low, high), strict=True))
-    forget(record.resource, f"extension:{WORKFLOW} extension:scheduledAt valueDateTime")
+    forget(record.resource, _SCHEDULED_AT)
 
 
 def events(
@@ -204,11 +222,26 @@ def events(
     return made
 
 
-def steps_of(present: State, transitions: tuple[Transition, ...]) -> tuple[Step, ...]:
-    """Return transitions as steps that can be told of: a hold is a step to ``on_hold`` and back."""
-    made: list[Step] = []
-    source = present.name
-    for taken in transitions:
-        made.append(Step(source, taken.target, note="correction" if "correction" in taken.effects else None))
-        source = present.status if taken.name == "release" else taken.target
-    return tuple(made)
+def steps_of(present: State, wanted: State, transitions: tuple[Transition, ...]) -> tuple[Step, ...]:
+    """Return transitions as steps that can be told of, each from where the one before ended.
+
+    A hold is a step to ``on_hold`` and back; a step that is taken under a hold lifts it and lays it on again.
+    """
+    names = [taken.name for taken in transitions]
+    made = [_told(present, taken) for taken in transitions]
+    under_hold = present.name == wanted.name == "on_hold" and made != [] and "release" not in names
+    if under_hold:
+        made = [Step(None, present.status, implied=True), *made, Step(None, "on_hold", implied=True)]
+    if made and made[-1].target != wanted.name:
+        # What becomes known again is told as where it stands.
+        made[-1] = made[-1]._replace(target=wanted.name)
+    return chained(present.name, made)
+
+
+def _told(present: State, taken: Transition) -> Step:
+    """Return a transition as a step, whose source is not told yet."""
+    if taken.name == "release":
+        return Step(None, present.status)
+    again = taken.name == "schedule" and present.status == "scheduled"
+    note = "correction" if "correction" in taken.effects else "rebooked" if again else None
+    return Step(None, taken.target, note=note)

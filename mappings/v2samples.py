@@ -40,4 +40,4 @@ def sampled(field: Field, unit: Field | None) -> dict[str, Any]:
 
 def _samples(repetition: Repetition) -> list[str]:
     texts = [repetition.component(place).strip() for place in range(1, repetition.count + 1)]
-    return [format(decimal(text), "f") if text not in ("", '""') else MISSING for text in texts]
+    return [format(decimal(text), "f") if text else MISSING for text in texts]

@@ -86,6 +86,13 @@ def arterial_findings(connection: Connection[Any], procedure: object) -> list[di
     return connection.cursor(row_factory=dict_row).execute(FINDINGS, (procedure,)).fetchall()
 
 
+def patient(connection: Connection[Any], row: object) -> dict[str, Any]:
+    """Return MRN and name of a patient as the board shows them, by row id; both None where there is none."""
+    statement = "SELECT mrn, display_name FROM patient WHERE id = %s"
+    found = connection.execute(statement, (row,)).fetchone() or (None, None)
+    return dict(zip(("mrn", "patient_name"), found, strict=True))
+
+
 def location_named(connection: Connection[Any], name: str) -> str | None:
     """Return the FHIR id of the location that has a name or alias, None where none has."""
     row = connection.execute(LOCATION, {"name": name}).fetchone()

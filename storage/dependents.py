@@ -9,7 +9,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from storage.model.columns import BY_TABLE, Link
+from psycopg.rows import dict_row
+
+from storage.model.columns import BY_TABLE, Link, Row
 from storage.model.resource import Detail, Typed
 
 if TYPE_CHECKING:
@@ -18,18 +20,51 @@ if TYPE_CHECKING:
 OWNERS = ("patient", "encounter", "context", "order", "procedure", "case")
 """The links by which a row belongs to another, so that the other may not be deleted under it."""
 
-OF_ORDER = """SELECT t.id, t.status FROM {table} t JOIN resource r ON r.id = t.id
+OF_ORDER = """SELECT t.* FROM {table} t JOIN resource r ON r.id = t.id
     WHERE t.order_id = %s AND r.deleted_at IS NULL"""
 
 
-def reports(connection: Connection[Any], order: UUID) -> list[tuple[UUID, str]]:
-    """Return id and status of the live reports of an order."""
-    return connection.execute(OF_ORDER.format(table="report").encode(), (order,)).fetchall()
+def reports(connection: Connection[Any], order: UUID) -> list[Row]:
+    """Return the rows of the live reports of an order."""
+    return _of_order(connection, "report", order)
 
 
-def procedures(connection: Connection[Any], order: UUID) -> list[tuple[UUID, str]]:
-    """Return id and status of the live procedures of an order."""
-    return connection.execute(OF_ORDER.format(table="procedure").encode(), (order,)).fetchall()
+def procedures(connection: Connection[Any], order: UUID) -> list[Row]:
+    """Return the rows of the live procedures of an order."""
+    return _of_order(connection, "procedure", order)
+
+
+def _of_order(connection: Connection[Any], table: str, order: UUID) -> list[Row]:
+    statement = OF_ORDER.format(table=table).encode()
+    return connection.cursor(row_factory=dict_row).execute(statement, (order,)).fetchall()
+
+
+AWAITING = """SELECT r.id FROM reference f JOIN resource r ON r.id = f.owner_id
+    WHERE f.path = %s AND f.target_fhir_id = %s AND f.target_type = %s
+    AND r.resource_type = %s AND r.deleted_at IS NULL ORDER BY r.id"""
+
+
+def awaiting(
+    connection: Connection[Any], resource_type: str, path: str, target_type: str, fhir_id: str
+) -> list[UUID]:
+    """Return the live resources of a type that refer at a path to a resource, by its FHIR id, be it here yet
+    or not.
+    """
+    found = connection.execute(AWAITING, (path, fhir_id, target_type, resource_type)).fetchall()
+    return [row[0] for row in found]
+
+
+PATIENTS = " UNION ALL ".join(
+    f'SELECT id, patient_id FROM "{table}" WHERE id = ANY(%(ids)s)'
+    for table in ("encounter", "service_order", "procedure")
+).encode()
+
+
+def patients(connection: Connection[Any], ids: Sequence[UUID]) -> dict[UUID, UUID | None]:
+    """Return the patients of encounters, orders and procedures, by id; None for one whose patient is not
+    here.
+    """
+    return dict(connection.execute(PATIENTS, {"ids": list(ids)}).fetchall())
 
 
 def claim(connection: Connection[Any], table: str, column: str, member: UUID, owner: UUID) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
@@ -34,6 +35,8 @@ CURRENT = f"""SELECT {COLUMNS} FROM resource r
     WHERE r.resource_type = %s AND r.fhir_id = %s"""
 VERSION = f"""SELECT {COLUMNS} FROM resource r JOIN resource_version v ON v.resource_id = r.id
     WHERE r.resource_type = %s AND r.fhir_id = %s AND v.version = %s"""
+CONTENTS = """SELECT v.resource_id, v.content FROM resource_version v
+    JOIN resource r ON r.id = v.resource_id AND r.version = v.version WHERE r.id = ANY(%s)"""
 
 
 def fetch(connection: Connection[Any], statement: str, values: tuple[object, ...]) -> list[Stored]:
@@ -51,3 +54,8 @@ def current(connection: Connection[Any], resource_type: str, fhir_id: str) -> St
 def version(connection: Connection[Any], resource_type: str, fhir_id: str, number: int) -> Stored | None:
     """Return one version, None where there is none."""
     return next(iter(fetch(connection, VERSION, (resource_type, fhir_id, number))), None)
+
+
+def contents(connection: Connection[Any], ids: Sequence[UUID]) -> dict[UUID, bytes | None]:
+    """Return the bytes of the current versions by the ids of their resources; None for what was deleted."""
+    return dict(connection.execute(CONTENTS, (list(ids),), binary=True).fetchall())

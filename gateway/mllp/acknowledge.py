@@ -261,5 +261,6 @@ class _Answer:
 
 
 def _public(fault: Fault) -> str:
-    # What went wrong inside is for the journal, not for the peer.
-    return CONDITIONS["207"].text if fault.code == "207" else fault.text
+    # What went wrong inside (fatal, table 0516) is for the journal; the text of a rule is for the peer.
+    hidden = fault.code == "207" and (fault.severity == "F" or not fault.text)
+    return CONDITIONS["207"].text if hidden else fault.text

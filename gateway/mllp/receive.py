@@ -69,7 +69,7 @@ class Receiver:
     def refuse(self, head: bytes, remote: str) -> list[bytes]:
         """Keep the head of a message that is too long, and return what is answered to it: AE 207."""
         arrival, message = self._arrive(head, remote)
-        verdict = self._verdict(message, "error", Code.AE, [Fault("207")], reason=TOO_LONG)
+        verdict = self._verdict(message, "error", Code.AE, [Fault("207", text=TOO_LONG)], reason=TOO_LONG)
         with self.records.store.connection() as connection:
             journal.keep(connection, arrival, verdict)
         return [verdict.ack or b""]
@@ -139,7 +139,8 @@ class Receiver:
             faults.append(
                 Fault("205", "W", "MSH", 1, 10, text="The control id was used before for other content")
             )
-        faults += [fault_of(warned, "W") for warned in desk.coverage.warned if warned.code != "0"]
+        told = (warned for warned in desk.coverage.warned if warned.code != "0" or warned.told)
+        faults += [fault_of(warned, "W") for warned in told]
         verdict = self._verdict(message, "applied", Code.AA, faults, desk.coverage)
         journal.finish(unit.session.raw, case.id, verdict)
         return verdict.ack

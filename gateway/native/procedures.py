@@ -11,13 +11,14 @@ from litestar.params import FromPath
 from msgspec import UNSET, UnsetType
 
 from gateway import errors
-from gateway.native.words import Ask, answer, caller_of, form, number, parameters, records_of
+from gateway.native.words import Ask, answer, caller_of, form, number, one_of, parameters, records_of
 from gateway.records import Caller, Records
 from gateway.unit import Unit
 from mappings import board
 from storage import boards
 
 FILTERS = ("surgical_status", "patient_mrn", "scheduled_location", "status")
+CHOICES = {name: board.CODES[name] for name in ("surgical_status", "status")}
 
 
 class ProcedureChange(msgspec.Struct, forbid_unknown_fields=True):
@@ -50,6 +51,8 @@ class ProcedureChange(msgspec.Struct, forbid_unknown_fields=True):
 async def list_procedures(request: Ask) -> Response[bytes]:
     """List procedures by readiness, MRN of the patient, booked room and status."""
     asked = parameters(request, *FILTERS, "skip", "limit")
+    for name, group in CHOICES.items():
+        one_of(asked, name, group.values)
     skip, limit = number(asked, "skip", 0, 10**9), number(asked, "limit", 500, 1000)
     return answer(await asyncio.to_thread(_list, records_of(request), asked, skip, limit))
 
@@ -113,10 +116,7 @@ def _same_patient(unit: Unit, patient: Any, told: dict[str, Any]) -> None:
     sent = {name: told.pop(name) for name in ("mrn", "patient_name") if name in told}
     if not sent:
         return
-    row = unit.session.raw.execute(
-        "SELECT mrn, display_name FROM patient WHERE id = %s", (patient,)
-    ).fetchone()
-    present: dict[str, Any] = dict(zip(("mrn", "patient_name"), row or (None, None), strict=True))
+    present = boards.patient(unit.session.raw, patient)
     for name, value in sent.items():
         if value != present[name]:
             raise errors.BusinessRule(f"A procedure cannot move to another patient: {name}.", expression=name)

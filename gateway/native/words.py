@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -74,6 +75,17 @@ def number(asked: dict[str, str], name: str, usual: int, most: int) -> int:
             f"{name} is a whole number up to {most}, not {text}.", expression=name
         )
     return int(text)
+
+
+def one_of(asked: dict[str, str], name: str, allowed: Sequence[str]) -> None:
+    """See that a parameter of a query, where it is given, is one of our words. Raises
+    UnsupportedParameterValue.
+    """
+    if asked.get(name, allowed[0]) not in allowed:
+        listed = ", ".join(allowed)
+        raise errors.UnsupportedParameterValue(
+            f"{name} is one of {listed}, not {asked[name]}.", expression=name
+        )
 
 
 def answer(value: Any, status: int = 200) -> Response[bytes]:

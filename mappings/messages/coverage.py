@@ -35,6 +35,8 @@ class MessageRefused(Exception):
 class Warned:
     """A fault that was tolerated (or not): condition of table 0357, place, and a text without patient
     data.
+
+    ``told`` is a note (condition "0") that the sender shall see: what it told was not applied.
     """
 
     code: str
@@ -43,6 +45,7 @@ class Warned:
     field: int = 0
     component: int = 0
     text: str = ""
+    told: bool = False
 
 
 @dataclass
@@ -74,6 +77,21 @@ class Coverage:
         if warned not in self.warned:
             self.warned.append(warned)
 
+    def tell(self, segment: Segment, number: int = 0, text: str = "") -> None:
+        """Note that what a segment tells was not applied, once; the sender is told, with severity W."""
+        warned = Warned("0", segment.name, segment.number, number, 0, text, told=True)
+        if warned not in self.warned:
+            self.warned.append(warned)
+
+    def set_aside(self, reason: str, *segments: Segment) -> None:
+        """Note that segments are not applied, and kept with the message alone."""
+        for segment in segments:
+            self.ignored.update({place(segment, number): reason for number in segment.filled()})
+
+    def is_aside(self, segment: Segment, number: int) -> bool:
+        """Tell whether a field was set aside."""
+        return place(segment, number) in self.ignored
+
     def finish(self, message: Message, rules: Mapping[str, str]) -> None:
         """Look at every field that is not empty and was not mapped: ignored by a rule, or warned about.
 
@@ -83,7 +101,9 @@ class Coverage:
         for segment in message.segments:
             for number in segment.filled():
                 spot = place(segment, number)
-                if spot in self.mapped or (segment.name, segment.number, number) in warned:
+                if spot in self.mapped or spot in self.ignored:
+                    continue
+                if (segment.name, segment.number, number) in warned:
                     continue
                 rule = rules.get(f"{segment.name}-{number}") or rules.get(segment.name)
                 if rule is None:

@@ -64,6 +64,7 @@ def keep_fields(
             str(number): segment.field(number).raw
             for number in segment.filled()
             if f"{segment.name}-{number}" not in rules
+            and not coverage.is_aside(segment, number)
             and (not coverage.is_mapped(segment, number) or _says_more(segment, number))
         }
         if fields:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mappings.messages.kept import keep, kept_field
+from mappings.messages.senders import OWN, is_named_by, is_senders, may_be_senders
 from mappings.messages.systems import sender_system, with_system
 from mappings.messages.workspace import refer
-from mappings.order_facts import ACCESSION_NUMBER, ORDER_NUMBER
-from mappings.v2types import ei, typed
+from mappings.v2types import ei, identifier_type, typed
 
 if TYPE_CHECKING:
     from mappings.er7 import Segment
@@ -21,19 +21,25 @@ if TYPE_CHECKING:
     from mappings.messages.workspace import Desk
     from storage.record import Record
 
-OWN = (ORDER_NUMBER, ACCESSION_NUMBER)
 KINDS = {2: "PLAC", 3: "FILL"}
 """Field of ORC and OBR -> type of table 0203."""
+Taken = list[tuple[str, "Record"]]
+"""What earlier OBR of a message were about: their set ids, and the records."""
 
 
 @dataclass
 class Numbers:
     """The identifiers of an order, the placer's before the filler's; ``assumed`` are values that came
     without authority.
+
+    ``closing`` tells that the order shall be cancelled, held or released, ``asked`` that the placer asks for
+    it: another application's order is not found by a number without authority then.
     """
 
     identifiers: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     assumed: set[str] = field(default_factory=set[str])
+    closing: bool = False
+    asked: bool = False
 
 
 def numbers_of(desk: Desk, part: OrderPart, to: str) -> Numbers:
@@ -76,8 +82,9 @@ def _merge(told: list[dict[str, Any]], made: dict[str, Any]) -> list[dict[str, A
 def carriers(desk: Desk, resource_type: str, numbers: Numbers, patient: Record) -> list[Record]:
     """Return the orders or reports of a patient that carry any of the numbers, the placer's number first.
 
-    A number without an authority is also found under another sender's name, of the same patient. One of
-    another patient's is warned about (205): nothing of this patient is ever put with it.
+    A number without an authority is also found under another sender's name, of the same patient, and one
+    with an authority under the sender's own, where it came without before. One of another patient's is
+    warned about (205): nothing of this patient is ever put with it.
     """
     found: list[Record] = []
     for identifier in numbers.identifiers:
@@ -86,13 +93,39 @@ def carriers(desk: Desk, resource_type: str, numbers: Numbers, patient: Record) 
         records = [record for record in numbered if _is_about(desk, record, patient)]
         if len(records) < len(numbered):
             _warn_of_another(desk)
-        if not records and identifier["value"] in numbers.assumed:
-            wide = desk.numbered(resource_type, identifier["value"])
+        records = [record for record in records if _may_close(desk, record, identifier, numbers)]
+        if not records:
+            wide = _elsewhere(desk, resource_type, identifier, numbers)
             records = [
                 item for item in wide if _has(desk, item, identifier) and _is_about(desk, item, patient)
             ]
         found += [record for record in records if not any(record is known for known in found)]
     return found
+
+
+def _may_close(desk: Desk, record: Record, identifier: dict[str, Any], numbers: Numbers) -> bool:
+    """Tell whether the sender may ask to close an order that it names by the placer's number alone.
+
+    Two applications of one facility may give the same number; the filler's own facts are believed.
+    """
+    alone = identifier["value"] in numbers.assumed and identifier["type"] == identifier_type("PLAC")
+    return not (numbers.asked and alone) or may_be_senders(desk, record)
+
+
+def _elsewhere(desk: Desk, resource_type: str, identifier: dict[str, Any], numbers: Numbers) -> list[Record]:
+    """Return what carries a number's value under another system that may be meant."""
+    value = identifier["value"]
+    if value in numbers.assumed:
+        wide = desk.numbered(resource_type, value)
+        return [item for item in wide if not numbers.closing or is_senders(desk, item, value)]
+    own = sender_system(desk.message)
+    if own == identifier["system"]:
+        return []
+    return [
+        item
+        for item in desk.identified_too(resource_type, own, value)
+        if may_be_senders(desk, item) or is_named_by(item, identifier["system"])
+    ]
 
 
 def _is_about(desk: Desk, record: Record, patient: Record) -> bool:
@@ -116,22 +149,31 @@ def _has(desk: Desk, record: Record, identifier: dict[str, Any]) -> bool:
     )
 
 
-def choose(found: list[Record], obr: Segment | None, taken: list[Record]) -> Record | None:
-    """Return the record that an OBR is about, of those with its numbers and code: the one with its set id,
-    else the only one.
-
-    ``taken`` are those that earlier OBR of the message were about.
+def choose(found: list[Record], obr: Segment | None, taken: Taken) -> Record | None:
+    """Return the record that an OBR is about, of those with its numbers and code: the one that an earlier OBR
+    of the message with its set id was about, else the one with its set id, else the only one.
     """
-    free = [record for record in found if not any(record is other for other in taken)]
-    set_id = obr.field(1).text.strip() if obr is not None else ""
-    numbered = [record for record in free if set_id and kept_field(record, "OBR", 1) == set_id]
-    return next(iter(numbered), free[0] if len(found) == 1 and free else None)
+    told = set_id(obr)
+    earlier = [record for other, record in taken if other == told and _is_in(record, found)]
+    free = [record for record in found if not any(record is other for _, other in taken)]
+    numbered = [record for record in free if told and kept_field(record, "OBR", 1) == told]
+    only = found[:1] if len(found) == 1 and (free or not told) else []
+    return next(iter((*earlier, *numbered, *only)), None)
+
+
+def set_id(obr: Segment | None) -> str:
+    """Return OBR-1, empty where there is none."""
+    return obr.field(1).text.strip() if obr is not None else ""
+
+
+def _is_in(record: Record, found: list[Record]) -> bool:
+    return any(record is other for other in found)
 
 
 def keep_set_id(record: Record, obr: Segment | None) -> None:
     """Keep OBR-1: by it several OBR with the same numbers and code are told apart."""
-    if obr is not None and not obr.field(1).is_empty:
-        keep(record, obr, 1, {"1": obr.field(1).text.strip()})
+    if obr is not None and set_id(obr):
+        keep(record, obr, 1, {"1": set_id(obr)})
 
 
 def add_numbers(desk: Desk, record: Record, numbers: Numbers) -> None:

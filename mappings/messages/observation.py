@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mappings import v2values
 from mappings.element import Refused
 from mappings.messages.coverage import MessageRefused
+from mappings.messages.late import set_late_observation_aside
 from mappings.messages.order import add_notes, same_code
 from mappings.messages.people import organization, people
 from mappings.messages.workspace import refer
@@ -57,6 +58,8 @@ def observation(desk: Desk, noted: Noted, about: About) -> Record:
     record = _find(desk, obx, code, about)
     record = desk.meet(record, about.path) if record else desk.make("Observation", about.path)
     about.taken.append(record)
+    if set_late_observation_aside(desk, record, noted, about.obr):
+        return record
     desk.own(record, obx)
     _identity(desk, record, obx, code, about)
     desk.fill(record, obx, about.obr, skip=SET_HERE)
@@ -142,8 +145,8 @@ def _value(desk: Desk, record: Record, obx: Segment) -> None:
                 if not obx.field(number).is_empty:
                     desk.coverage.map(obx, number, "Observation.value")
     limits = v2values.reference_range(obx.field(7), unit)
-    if limits:
-        desk.put(record, "referenceRange", [limits])
+    if limits or obx.field(7).is_null:
+        desk.put(record, "referenceRange", [limits] if limits else None)
         desk.coverage.map(obx, 7, "Observation.referenceRange")
 
 

@@ -85,7 +85,6 @@ CONTENT = frozenset(
         "RC",
         "RD",
         "CN",
-        "DF",
         "FU",
     ]
 )
@@ -130,6 +129,11 @@ def read_status(desk: Desk, part: OrderPart) -> Wanted:
     result = _code(desk, part.obr, 25, frozenset("OISARPFCXYZMND"))
     booked = part.obr is not None and moment(part.obr, 36, desk.context) is not None
     return wanted(control, status, result, booked=booked)
+
+
+def closes(asked: Wanted) -> bool:
+    """Tell whether an order shall be cancelled, held, released or be in error."""
+    return asked.status == "cancelled" or asked.hold is not None or asked.void
 
 
 def _code(desk: Desk, segment: Segment | None, number: int, known: AbstractSet[str]) -> str:
@@ -210,7 +214,7 @@ def _refuse(desk: Desk, asked: Wanted, part: OrderPart, text: str) -> None:
     head = part.head
     if asked.request:
         raise MessageRefused("207", head.name, head.number, 1, text=text)
-    desk.coverage.warn("0", head, text=text)
+    desk.coverage.tell(head, text=text)
 
 
 def _when(desk: Desk, part: OrderPart) -> datetime:

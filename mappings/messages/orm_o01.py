@@ -10,12 +10,20 @@ from typing import TYPE_CHECKING
 from mappings.messages.diagnosis import diagnoses
 from mappings.messages.encounter import encounter
 from mappings.messages.groups import OrderPart, PatientPart, group
-from mappings.messages.numbers import Numbers, carriers, choose, numbers_of
+from mappings.messages.numbers import (
+    Numbers,
+    Taken,
+    carriers,
+    choose,
+    numbers_of,
+    set_id,
+)
 from mappings.messages.order import fill_order, same_code, service_code
-from mappings.messages.order_status import move, read_status
+from mappings.messages.order_status import closes, move, read_status
 from mappings.messages.parents import set_parents
 from mappings.messages.patient import patient
 from mappings.messages.rules import RULES
+from mappings.messages.senders import keep_sender
 from mappings.messages.specimen import specimens
 from mappings.messages.supporting import patient_observations, supporting
 from mappings.messages.workspace import refer
@@ -41,8 +49,8 @@ def apply(desk: Desk) -> None:
 
 
 def _orders(desk: Desk, part: PatientPart, about: Record) -> None:
-    found = [(order, numbers_of(desk, order, "ServiceRequest.identifier")) for order in part.orders]
-    taken: list[Record] = []
+    found = [(order, _numbers(desk, order)) for order in part.orders]
+    taken: Taken = []
     known = {id(order): find_orders(desk, order, numbers, about, taken) for order, numbers in found}
     visits = [
         visit
@@ -55,7 +63,10 @@ def _orders(desk: Desk, part: PatientPart, about: Record) -> None:
     patient_observations(desk, part, about, visit)
     replaced: list[Record] = []
     for order, numbers in found:
-        for record in known[id(order)] or [_new(desk, order)]:
+        # An earlier group may have made the order that this one is about.
+        again = not known[id(order)] and taken
+        records = find_orders(desk, order, numbers, about, taken) if again else known[id(order)]
+        for record in records or [_new(desk, order, taken)]:
             _apply_order(desk, order, numbers, record, about, visit)
             control = _control(order)
             if control in REPLACED:
@@ -69,20 +80,30 @@ def _control(order: OrderPart) -> str:
     return order.orc.field(1).first.component(1).strip().upper() if order.orc is not None else ""
 
 
-def _new(desk: Desk, order: OrderPart) -> Record:
+def _numbers(desk: Desk, order: OrderPart) -> Numbers:
+    numbers = numbers_of(desk, order, "ServiceRequest.identifier")
+    asked = read_status(desk, order)
+    numbers.closing = closes(asked)
+    numbers.asked = asked.request
+    return numbers
+
+
+def _new(desk: Desk, order: OrderPart, taken: Taken) -> Record:
     if _control(order) in CANCELS:
         desk.coverage.warn("204", order.head, 2, text="The order was not known; it is kept as cancelled")
-    return desk.make("ServiceRequest", f"{order.path}.{order.head.name}")
+    made = desk.make("ServiceRequest", f"{order.path}.{order.head.name}")
+    keep_sender(desk, made)
+    taken.append((set_id(order.obr), made))
+    return made
 
 
-def find_orders(
-    desk: Desk, order: OrderPart, numbers: Numbers, about: Record, taken: list[Record]
-) -> list[Record]:
+def find_orders(desk: Desk, order: OrderPart, numbers: Numbers, about: Record, taken: Taken) -> list[Record]:
     """Return the orders that a group is about: those with its numbers and its code (all of them where it
     has no code).
 
     Placer and filler number are not enough, because one number may stand for several OBR. A new order (NW)
-    whose number is that of an order of something else is an order of its own, and warned about (205).
+    whose number is that of an order of something else is an order of its own, and warned about (205). A
+    cancel, hold or release without a set id (OBR-1) is about all with the code.
     """
     found = [
         desk.meet(record, f"{order.path}.{order.head.name}")
@@ -94,13 +115,17 @@ def find_orders(
     same = [record for record in found if same_code(desk.get(record, "code"), code)]
     chosen = choose(same, order.obr, taken)
     if chosen is not None:
-        taken.append(chosen)
+        taken.append((set_id(order.obr), chosen))
         return [chosen]
-    if _control(order) in ("NW", "SN") and not same:
+    if same:
+        return same if numbers.closing and not set_id(order.obr) else []
+    stored = [record for record in found if not desk.is_new(record)]
+    if _control(order) in ("NW", "SN") and stored:
         text = "The number is also that of an order of something else; this one is kept apart from it"
         desk.coverage.warn("205", order.head, 2, text=text)
         return []
-    return found if len(found) == 1 and not same else []
+    free = [record for record in stored if not any(record is other for _, other in taken)]
+    return free if len(found) == 1 else []
 
 
 def _apply_order(

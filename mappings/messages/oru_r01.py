@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from mappings.messages.diagnosis import diagnoses
 from mappings.messages.encounter import encounter
 from mappings.messages.groups import OrderPart, PatientPart, group
-from mappings.messages.numbers import Numbers, carriers, choose, numbers_of
+from mappings.messages.late import set_late_report_aside
+from mappings.messages.numbers import Numbers, Taken, carriers, choose, numbers_of, set_id
 from mappings.messages.observation import is_answer
 from mappings.messages.order import fill_of_result, same_code, service_code
 from mappings.messages.order_status import Wanted, move, read_status, retract
@@ -44,7 +45,7 @@ def apply(desk: Desk) -> None:
 
 def _results(desk: Desk, part: PatientPart, about: Record) -> None:
     found = [(item, numbers_of(desk, item, "identifier")) for item in part.orders]
-    taken: list[Record] = []
+    taken: Taken = []
     known = [(item, numbers, find_report(desk, item, numbers, about, taken)) for item, numbers in found]
     ordinary = [(item, numbers) for item, numbers in found if kind_of(desk, item) is None]
     orders = [find_order(desk, item, numbers, about) for item, numbers in ordinary]
@@ -54,7 +55,9 @@ def _results(desk: Desk, part: PatientPart, about: Record) -> None:
     diagnoses(desk, part.diagnoses, about, visit)
     patient_observations(desk, part, about, visit)
     for item, numbers, record in known:
-        _apply(desk, item, numbers, record, about, visit)
+        # An earlier group may have made the report that this one is about.
+        again = find_report(desk, item, numbers, about, taken) if record is None and taken else record
+        _apply(desk, item, numbers, again, about, visit, taken)
 
 
 def find_order(desk: Desk, item: OrderPart, numbers: Numbers, about: Record) -> Record | None:
@@ -70,17 +73,27 @@ def find_order(desk: Desk, item: OrderPart, numbers: Numbers, about: Record) -> 
 
 
 def _apply(
-    desk: Desk, item: OrderPart, numbers: Numbers, record: Record | None, about: Record, visit: Record | None
+    desk: Desk,
+    item: OrderPart,
+    numbers: Numbers,
+    record: Record | None,
+    about: Record,
+    visit: Record | None,
+    taken: Taken,
 ) -> None:
     kind = kind_of(desk, item)
     if kind is not None:
         research_case(desk, item, kind, numbers, about, visit)
         return
+    if record is not None and set_late_report_aside(desk, record, item):
+        return
     order = _order(desk, item, numbers, about, visit)
     diagnoses(desk, item.diagnoses, about, visit, order)
     if item.obr is None:
         return
-    record = record or desk.make("DiagnosticReport", f"{item.path}.OBR")
+    if record is None:
+        record = desk.make("DiagnosticReport", f"{item.path}.OBR")
+        taken.append((set_id(item.obr), record))
     report(desk, item, item.obr, record, about, visit, order)
     if order is None:
         return

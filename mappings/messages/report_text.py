@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from mappings import convert
 from mappings.element import ext
+from mappings.messages.observation import NO_CODE
+from mappings.messages.order import same_code
+from mappings.messages.workspace import refer
 from mappings.resources.diagnostic_report import DIAGNOSTIC_REPORT
 from mappings.v2attachments import encapsulated, pointer
 from mappings.v2types import compact, cwe
@@ -17,6 +20,7 @@ from mappings.v2types import compact, cwe
 if TYPE_CHECKING:
     from mappings.er7 import Segment
     from mappings.messages.groups import Noted
+    from mappings.messages.observation import About
     from mappings.messages.workspace import Desk
     from storage.record import Record
 
@@ -48,6 +52,29 @@ def set_text(desk: Desk, report: Record, observations: list[Noted]) -> None:
         desk.put(report, "conclusion", "\n".join(told["impression"]))
     if told["findings"]:
         _set_findings(desk, report, "\n".join(told["findings"]))
+
+
+def drop_lines(desk: Desk, report: Record, observations: list[Noted], about: About) -> None:
+    """Take lines of text out of a report that its codes have no more: they are in error now."""
+    codes = [
+        cwe(noted.segment.field(3).first, desk.context) or NO_CODE
+        for noted in observations
+        if _kind(noted.segment) in TEXT_KINDS
+    ]
+    surplus = [
+        record
+        for record in about.present
+        if not any(record is taken for taken in about.taken)
+        and record.resource["origin"] in (None, "hl7v2")
+        and desk.get(record, "valueString") is not None
+        and any(same_code(desk.get(record, "code"), code) for code in codes)
+    ]
+    for record in surplus:
+        desk.put(desk.meet(record, about.path), "status", "entered-in-error")
+    gone = [refer(record) for record in surplus]
+    if gone:
+        left = [item for item in desk.get(report, "result") or () if item not in gone]
+        desk.put(report, "result", left)
 
 
 def _texts(observations: list[Noted]) -> list[list[Segment]]:

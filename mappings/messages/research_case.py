@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mappings import v2values
 from mappings.element import Refused
 from mappings.messages.coverage import MessageRefused
+from mappings.messages.late import set_late_report_aside
 from mappings.messages.moments import moment_text
 from mappings.messages.numbers import Numbers, add_numbers, carriers
 from mappings.messages.order import add_notes
@@ -57,6 +58,8 @@ def research_case(
         raise MessageRefused("100", "OBR", text="A research case needs an OBR")
     values = _values(desk, part, kind) | _heading(desk, obr, kind, patient, visit)
     known = carriers(desk, "Observation", numbers, patient)
+    if known and set_late_report_aside(desk, known[0], part):
+        return known[0]
     try:
         if known:
             record = desk.meet(known[0], f"{part.path}.OBR")

@@ -7,12 +7,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mappings.messages.late import is_aside
 from mappings.messages.moments import moment_text
-from mappings.messages.numbers import Numbers, add_numbers, carriers, choose, keep_set_id, numbers_of
+from mappings.messages.numbers import (
+    Numbers,
+    Taken,
+    add_numbers,
+    carriers,
+    choose,
+    keep_set_id,
+    numbers_of,
+    set_id,
+)
 from mappings.messages.observation import About, is_answer, observation
 from mappings.messages.order import same_code
 from mappings.messages.people import interpreter, organization
-from mappings.messages.report_text import set_text
+from mappings.messages.report_text import drop_lines, set_text
 from mappings.messages.specimen import specimens
 from mappings.messages.workspace import refer
 from mappings.v2types import cwe
@@ -30,7 +40,7 @@ NO_CODE = {"text": "Report without a code"}
 
 
 def find_report(
-    desk: Desk, part: OrderPart, numbers: Numbers, patient: Record, taken: list[Record]
+    desk: Desk, part: OrderPart, numbers: Numbers, patient: Record, taken: Taken
 ) -> Record | None:
     """Return the report with the numbers and the code of an OBR; OBR-1 tells those with the same ones
     apart.
@@ -40,7 +50,7 @@ def find_report(
     same = [record for record in known if same_code(desk.get(record, "code"), code)]
     chosen = choose(same, part.obr, taken)
     if chosen is not None:
-        taken.append(chosen)
+        taken.append((set_id(part.obr), chosen))
         return desk.meet(chosen, f"{part.path}.OBR")
     return None
 
@@ -76,9 +86,13 @@ def report(
         for item in found:
             desk.add(item, "request", refer(order))
     results = [noted for noted in part.observations if not is_answer(noted.segment)]
-    _results(desk, record, part, results, About(patient, f"{part.path}.OBX", visit, obr), order, found)
-    set_text(desk, record, results)
-    _conclude(desk, record)
+    about = About(patient, f"{part.path}.OBX", visit, obr)
+    before = _worst(desk, record)
+    _results(desk, record, part, results, about, order, found)
+    if not any(is_aside(desk, noted) for noted in results):
+        drop_lines(desk, record, results, about)
+        set_text(desk, record, results)
+    _conclude(desk, record, before)
 
 
 def _elements(desk: Desk, record: Record, part: OrderPart, obr: Segment) -> None:
@@ -91,7 +105,8 @@ def _elements(desk: Desk, record: Record, part: OrderPart, obr: Segment) -> None
             desk.coverage.warn("103", obr, 25, text="OBR-25 has a code of no HL7 table")
         desk.put(record, "status", "unknown")
     _effective(desk, record, obr)
-    if not desk.get(record, "effectiveDateTime") and not desk.get(record, "effectivePeriod"):
+    timed = desk.get(record, "effectiveDateTime") or desk.get(record, "effectivePeriod")
+    if not timed and not obr.field(7).is_null:
         _effective_of_results(desk, record, part)
     for number, element in ((32, "resultsInterpreter"), (34, "performer")):
         found = interpreter(desk, obr, number, f"DiagnosticReport.{element}")
@@ -100,7 +115,11 @@ def _elements(desk: Desk, record: Record, part: OrderPart, obr: Segment) -> None
 
 
 def _effective(desk: Desk, record: Record, obr: Segment) -> None:
-    """Set when the report's observations were made: OBR-7, a period with OBR-8."""
+    """Set when the report's observations were made: OBR-7, a period with OBR-8; ``""`` clears it."""
+    if obr.field(7).is_null:
+        desk.put(record, "effectiveDateTime", None)
+        desk.put(record, "effectivePeriod", None)
+        desk.coverage.map(obr, 7, "DiagnosticReport.effective")
     told = {name: moment_text(obr, number, desk.context) for name, number in (("start", 7), ("end", 8))}
     for name, number in (("start", 7), ("end", 8)):
         if told[name]:
@@ -151,8 +170,8 @@ def _result(desk: Desk, record: Record, noted: Noted, about: About, order: Recor
     desk.add(record, "result", refer(made))
 
 
-def _conclude(desk: Desk, record: Record) -> None:
-    """Set the code of the conclusion: the worst interpretation (OBX-8) of the report's results."""
+def _worst(desk: Desk, record: Record) -> str | None:
+    """Return the worst interpretation (OBX-8) of the report's results."""
     told = [
         (coding.get("system"), str(coding["code"]))
         for item in desk.referred(record, "result", "Observation")
@@ -160,6 +179,15 @@ def _conclude(desk: Desk, record: Record) -> None:
         for coding in concept.get("coding", ())
         if coding.get("code")
     ]
-    worst = result_status(told)
+    return result_status(told)
+
+
+def _conclude(desk: Desk, record: Record, before: str | None) -> None:
+    """Set the code of the conclusion by the worst result; none where the results told one ``before`` only."""
+    worst = _worst(desk, record)
     if worst is not None:
         desk.put(record, "conclusionCode", [conclusion_code(worst)])
+    elif before is not None:
+        present: list[Any] = desk.get(record, "conclusionCode") or []
+        left = [item for item in present if item != conclusion_code(before)]
+        desk.put(record, "conclusionCode", left or None)

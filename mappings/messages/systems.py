@@ -29,6 +29,12 @@ def sender_system(message: Message) -> str:
     return f"urn:hl7:hd:{quote(sender_name(message) or 'unknown', safe='')}"
 
 
+def sender_systems(message: Message) -> frozenset[str]:
+    """Return the systems that the sender's application (MSH-3) and facility (MSH-4) may stand for."""
+    names = (message.msh.field(number).first.component(1).strip() for number in (3, 4))
+    return frozenset(f"urn:hl7:hd:{quote(name, safe='')}" for name in names if name)
+
+
 def with_system(identifier: dict[str, Any], message: Message) -> dict[str, Any]:
     """Return an identifier with the sender's system where it has none."""
     if "system" in identifier:

@@ -141,6 +141,16 @@ class Desk:
             self.found[key] = self.workspace.identified(resource_type, system, value)
         return self._with_own(key, self.found[key])
 
+    def identified_too(self, resource_type: str, system: str, value: str) -> list[Record]:
+        """Return the records that carry an identifier of whose value ``identified`` found none in another
+        system.
+        """
+        key = (resource_type, system, value)
+        # The value is claimed already, by the first look-up: a plain look is enough, and cheap.
+        if key not in self.found and self.workspace.named(*key) is None:
+            self.found[key] = []
+        return self.identified(*key)
+
     def reference(
         self, resource_type: str, system: str, value: str, *, with_name: bool = False
     ) -> dict[str, str] | None:

@@ -5,7 +5,7 @@ https://hl7.org/fhir/R4/request.html#statemachine and https://hl7.org/fhir/R4/va
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -180,8 +180,16 @@ def transition(source: str, target: str) -> Transition:
     """Return the step between two states; raises IllegalTransition where the workflow has none."""
     found = _BY_ENDS.get((source, target))
     if found is None:
-        raise IllegalTransition(EXPRESSION, source, target)
+        raise illegal(source, target)
     return found
+
+
+def illegal(source: str, target: str) -> IllegalTransition:
+    """Return the refusal of a step that the workflow has not, with those that it has from there."""
+    allowed = dict.fromkeys(
+        row.target for row in TRANSITIONS if source in row.sources and row.target != source
+    )
+    return IllegalTransition(EXPRESSION, source, target, allowed)
 
 
 def judge(present: State, wanted: State, ask: Ask) -> tuple[Transition, ...]:
@@ -207,7 +215,7 @@ def _steps(present: State, wanted: State, ask: Ask) -> list[Transition]:
     if present == wanted and not ask.again:
         return []
     if present.record_state == "entered-in-error":
-        raise IllegalTransition(EXPRESSION, present.record_state, wanted.status)
+        raise illegal(present.record_state, wanted.status)
     released = [transition("on_hold", "normal")] if present.on_hold and not wanted.on_hold else []
     moved = (
         [transition(present.status, wanted.status)] if present.status != wanted.status or ask.again else []
@@ -239,7 +247,7 @@ def walk(present: str | None, target: str) -> tuple[Step, ...]:
     and to ``cancelled`` where the work is done.
     """
     if present == "cancelled" and target != "cancelled":
-        raise IllegalTransition(EXPRESSION, present, target)
+        raise illegal(present, target)
     if present == target:
         return (Step(present, target),) if target == "reported" else ()
     passed = _passed(present, target)
@@ -254,13 +262,23 @@ def _passed(present: str | None, target: str) -> list[str] | None:
     """Return the states between, None where the order is further on already."""
     if target == "cancelled":
         if present in ("completed", "reported"):
-            raise IllegalTransition(EXPRESSION, present, target)
+            raise illegal(present, target)
         return ["ordered"] if present is None else []
     if target == "scheduled":
         return {None: ["ordered"], "ordered": []}.get(present)
     rank = -1 if present is None else 0 if present == "scheduled" else _FORWARD.index(present)
     end = _FORWARD.index(target)
     return list(_FORWARD[rank + 1 : end]) if rank < end else None
+
+
+def chained(present: str | None, steps: Iterable[Step]) -> tuple[Step, ...]:
+    """Return steps that each begin where the one before ended, the first in the present state, which may be
+    a hold.
+    """
+    made: list[Step] = []
+    for step in steps:
+        made.append(step._replace(source=made[-1].target if made else present))
+    return tuple(made)
 
 
 # --- ServiceRequest.status and the extension ----------------------------------------------------------------

@@ -111,6 +111,21 @@ class Ask:
     primary_surgeon: bool = False
 
 
+class Standing(NamedTuple):
+    """What a procedure lacked before a change: how many barriers were open, which other elements were not in
+    order, which parts of its slot it had not.
+    """
+
+    barriers: int = 0
+    lacked: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, record: Record) -> Standing:
+        """Note what a procedure lacks."""
+        lacks = (*_ready(record), *_slot(record))
+        return cls(len(open_barriers(record)), frozenset(lack.element for lack in lacks))
+
+
 def judge_readiness(before: str | None, record: Record, ask: Ask) -> None:
     """Judge a change of surgical_status from ``before`` to that of the record; jumps are judged by their end.
 
@@ -121,15 +136,33 @@ def judge_readiness(before: str | None, record: Record, ask: Ask) -> None:
     if wanted == before:
         return
     if record.main["status"] != "preparation":
-        raise IllegalTransition(SURGICAL_STATUS, before or "none", wanted or "none")
+        raise IllegalTransition(SURGICAL_STATUS, before or "none", wanted or "none", (before or "none",))
     who = BOOKERS if "scheduled" in (before, wanted) else PREPARERS
     if ask.role is not None and ask.role not in who:
         raise RoleRefused(SURGICAL_STATUS, ask.role, who)
     lacks = lacking(record, wanted or "workup", lifted=_overrides(ask))
     if lacks and _is_forward(before, wanted):
-        missing = "; ".join(lack.needs for lack in lacks)
-        kind = "required" if lacks[0].element.startswith("scheduled") else "business-rule"
-        raise Refused(kind, lacks[0].expression, wanted, message=f"{wanted} needs: {missing}")
+        raise _refusal(str(wanted), lacks)
+
+
+def judge_slot(record: Record, standing: Standing) -> None:
+    """Judge the slot of a procedure: it does not end before it starts, and what is booked does not lose slot
+    or room, which nothing lifts. Raises Refused.
+    """
+    row = record.main
+    if row["scheduled_start"] and row["scheduled_end"] and row["scheduled_hi"] <= row["scheduled_lo"]:
+        where = Lack("scheduledPeriod", "").expression
+        raise Refused("invariant", where, None, message="the slot ends before it starts")
+    if row["status"] == "preparation" and row["surgical_status"] == "scheduled":
+        lost = [lack for lack in _slot(record) if lack.element not in standing.lacked]
+        if lost:
+            raise _refusal("scheduled", lost)
+
+
+def _refusal(step: str, lacks: list[Lack]) -> Refused:
+    missing = "; ".join(lack.needs for lack in lacks)
+    kind = "required" if lacks[0].element.startswith("scheduled") else "business-rule"
+    return Refused(kind, lacks[0].expression, step, message=f"{step} needs: {missing}")
 
 
 def _is_forward(before: str | None, wanted: str | None) -> bool:
@@ -151,26 +184,47 @@ def settle_readiness(before: str | None, record: Record) -> None:
         record.main.update(dict.fromkeys(Procedure.scheduled.names))
 
 
-def settle_new_barrier(record: Record, standing: int = 0) -> bool:
-    """Move a ready or scheduled procedure back when a blocking barrier was added; tell whether it moved.
+def settle_lost_guards(before: str | None, record: Record, standing: Standing, ask: Ask) -> bool:
+    """Move a ready or scheduled procedure back when it no longer has what it needs; tell whether it moved.
 
-    It goes to near_ready, to workup if more than one is open; an emergent case stays booked. ``standing`` is
-    how many were open before: a case that was booked in spite of them is not moved for them.
+    It goes to near_ready, to workup if more than one barrier is open. An emergent case stays booked, as does
+    one that is overridden. What it lacked in its ``standing`` before does not count, unless it stepped back
+    from scheduled (``before``) to ready, which nothing lifts. Raises RoleRefused for the override.
     """
     row = record.main
-    booked = row["surgical_status"]
-    barriers = len(open_barriers(record))
-    stays = booked == "scheduled" and row["case_class"] == "emergent"
-    if (
-        booked not in ("ready", "scheduled")
-        or row["status"] != "preparation"
-        or barriers <= standing
-        or stays
-    ):
+    present = row["surgical_status"]
+    if present not in ("ready", "scheduled") or row["status"] != "preparation":
         return False
-    row["surgical_status"] = "near_ready" if barriers == 1 else "workup"
-    settle_readiness(booked, record)
+    stepped = present == "ready" and before != present
+    if not _lost(record, Standing() if stepped else standing):
+        return False
+    if present == "scheduled" and (row["case_class"] == "emergent" or _overrides(ask)):
+        return False
+    row["surgical_status"] = "near_ready" if len(open_barriers(record)) <= 1 else "workup"
+    settle_readiness(present, record)
     return True
+
+
+def _lost(record: Record, standing: Standing) -> list[Lack]:
+    """Return what a procedure lacks for ready that it did not lack before."""
+    more = len(open_barriers(record)) > standing.barriers
+    return [
+        lack
+        for lack in _ready(record)
+        if (more if lack.element == "barrier" else lack.element not in standing.lacked)
+    ]
+
+
+def lifted(before: str | None, record: Record, standing: Standing, ask: Ask) -> list[str]:
+    """Return the elements whose lack the override of a change really lifted: where it booked the procedure,
+    or kept it booked against something new.
+    """
+    row = record.main
+    booked = row["surgical_status"] == "scheduled" and row["status"] == "preparation"
+    if not ask.override_reason or not booked or row["case_class"] == "emergent":
+        return []
+    lacks = _lost(record, standing) if before == "scheduled" else _ready(record)
+    return [lack.element for lack in lacks]
 
 
 # --- Procedure.status ---------------------------------------------------------------------------------------
@@ -225,7 +279,7 @@ def judge_status(before: str, record: Record, ask: Ask) -> None:
         return
     move = MOVES.get((before, wanted))
     if move is None:
-        raise IllegalTransition(STATUS, before, wanted)
+        raise IllegalTransition(STATUS, before, wanted, (end for start, end in MOVES if start == before))
     if ask.role is not None and ask.role not in move.who:
         raise RoleRefused(STATUS, ask.role, move.who)
     for guard in move.guards:
@@ -245,6 +299,13 @@ def order_target(record: Record, others: Iterable[str] = ()) -> str | None:
     if row["status"] == "completed" and all(other in ("completed", "entered-in-error") for other in others):
         return "completed"
     return None
+
+
+def slots(rows: Iterable[Row]) -> list[str]:
+    """Return when those of the procedures start that are booked, the first one first."""
+    booked = (row for row in rows if row["status"] == "preparation" and row["surgical_status"] == "scheduled")
+    told = sorted((row["scheduled_lo"], row["scheduled_start"]) for row in booked if row["scheduled_start"])
+    return [start for _, start in told]
 
 
 # --- the words of the JSON interface ------------------------------------------------------------------------

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mappings.element import cs
+from mappings.element import IllegalTransition, cs
 
 FINAL = ("final", "amended", "corrected", "appended")
 """Report statuses that make an order reported."""
+ERROR = "entered-in-error"
 RESULT_STATUS = cs("result-status")
 INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 V2_INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v2-0078"
@@ -53,8 +54,20 @@ def order_target(status: str, obr25: str = "") -> str | None:
 
 
 def retracts(status: str, others: Iterable[str]) -> bool:
-    """Tell whether a report that became ``status`` takes its order back to completed."""
-    return status == "entered-in-error" and not has_final(others)
+    """Tell whether a report that became ``status`` (or is deleted: in error) takes its order back to
+    completed.
+    """
+    return status in (ERROR, "cancelled") and not has_final(others)
+
+
+def judge(before: str | None, wanted: str) -> None:
+    """Judge a change of DiagnosticReport.status: what is final is amended or in error, what is in error stays
+    so. Raises IllegalTransition.
+    """
+    allowed = () if before == ERROR else (*FINAL[1:], ERROR) if before in FINAL else None
+    if before is not None and before != wanted and allowed is not None and wanted not in allowed:
+        left = (status for status in allowed if status != before)
+        raise IllegalTransition("DiagnosticReport.status", before, wanted, left)
 
 
 def has_final(statuses: Iterable[str]) -> bool:

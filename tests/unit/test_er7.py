@@ -127,7 +127,7 @@ class TestValues:
         assert visit is not None
         assert visit.field(18).is_null
         assert visit.field(18)
-        assert visit.field(18).first.component(1) == '""'
+        assert visit.field(18).first.component(1) == ""
         assert visit.field(4).is_empty
         assert not visit.field(2).is_null
 

@@ -431,12 +431,29 @@ def test_a_walk_sets_status_and_times() -> None:
     )
 
 
-def test_steps_are_told_as_events() -> None:
-    steps = workflow.steps_of(
-        State("scheduled", on_hold=True), judge(State("scheduled", on_hold=True), State("ordered"), READY)
+def taken(present: State, wanted: State) -> tuple[Step, ...]:
+    return workflow.steps_of(present, wanted, judge(present, wanted, READY))
+
+
+def test_a_step_under_a_hold_lifts_it_and_lays_it_on_again() -> None:
+    assert taken(State("ordered", on_hold=True), State("scheduled", on_hold=True)) == (
+        Step("on_hold", "ordered", implied=True),
+        Step("ordered", "scheduled"),
+        Step("scheduled", "on_hold", implied=True),
     )
-    assert steps == (Step("on_hold", "normal"), Step("scheduled", "ordered"))
-    correction = workflow.steps_of(State("completed"), judge(State("completed"), State("in_progress"), READY))
+
+
+def test_what_becomes_known_is_told_as_where_it_stands() -> None:
+    unknown = State("ordered", record_state="unknown")
+    assert taken(unknown, State("completed")) == (Step("unknown", "completed"),)
+
+
+def test_steps_are_told_as_events() -> None:
+    assert taken(State("scheduled", on_hold=True), State("ordered")) == (
+        Step("on_hold", "scheduled"),
+        Step("scheduled", "ordered"),
+    )
+    correction = taken(State("completed"), State("in_progress"))
     (row,) = workflow.events(UUID(int=1), correction, NOW, (UUID(int=2),), via="rest", actor_id=UUID(int=3))
     assert (row["from_status"], row["to_status"], row["note"], row["implied"]) == (
         "completed",

@@ -16,14 +16,17 @@ from mappings.workflow.procedures import (
     PREPARERS,
     STEPS,
     Ask,
+    Standing,
     clearance_of,
     is_cleared,
     judge_readiness,
+    judge_slot,
     judge_status,
     lacking,
+    lifted,
     open_barriers,
     order_target,
-    settle_new_barrier,
+    settle_lost_guards,
     settle_readiness,
 )
 from storage.model.people import ROLES
@@ -185,15 +188,48 @@ def test_a_new_barrier_moves_a_ready_procedure_back(
 ) -> None:
     record = act(barriers=barriers, surgical_status=before, **BOOKED)
     record.main.update(columns)
-    assert settle_new_barrier(record) == (before != after)
+    assert settle_lost_guards(before, record, Standing(), Ask()) == (before != after)
     assert record.main["surgical_status"] == after
     assert (record.main["scheduled_start"] is None) == (before == "scheduled" != after)
 
 
 def test_barriers_that_were_overridden_move_nothing_until_another_is_added() -> None:
     record = act(barriers=2, surgical_status="scheduled", **BOOKED)
-    assert not settle_new_barrier(record, standing=2)
-    assert settle_new_barrier(record, standing=1)
+    assert not settle_lost_guards("scheduled", record, Standing(2), Ask())
+    assert settle_lost_guards("scheduled", record, Standing(1), Ask())
+
+
+@pytest.mark.parametrize("step", ["ready", "scheduled"])
+def test_a_clearance_that_is_lost_moves_a_procedure_back_once(step: str) -> None:
+    record = act(surgical_status=step, cardiology_clearance="pending", **BOOKED)
+    assert not settle_lost_guards(step, record, Standing.of(record), Ask())
+    assert settle_lost_guards(step, record, Standing(), Ask())
+    assert record.main["surgical_status"] == "near_ready"
+
+
+def test_an_overridden_case_does_not_step_back_to_ready() -> None:
+    record = act(surgical_status="ready", consent_status="needed")
+    assert settle_lost_guards("scheduled", record, Standing.of(record), Ask())
+
+
+def test_an_override_lifts_what_is_new_where_the_case_is_booked_already() -> None:
+    record = act(barriers=1, surgical_status="scheduled", consent_status="needed", **BOOKED)
+    ask, standing = Ask("or_coordinator", "life at risk"), Standing(0, frozenset({"consentStatus"}))
+    assert lifted("workup", record, standing, ask) == ["barrier", "consentStatus"]
+    assert lifted("scheduled", record, standing, ask) == ["barrier"]
+    assert not settle_lost_guards("scheduled", record, standing, ask)
+    assert lifted("scheduled", record, standing, Ask()) == []
+    record.main["case_class"] = "emergent"
+    assert lifted("workup", record, standing, ask) == []
+
+
+@pytest.mark.parametrize("lost", BOOKED)
+def test_a_booked_procedure_does_not_lose_slot_or_room(lost: str) -> None:
+    record = act(surgical_status="scheduled", case_class="emergent", **BOOKED)
+    record.main[lost] = None
+    judge_slot(record, Standing.of(record))
+    with pytest.raises(Refused):
+        judge_slot(record, Standing())
 
 
 LEGAL = {

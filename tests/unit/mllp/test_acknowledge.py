@@ -118,9 +118,15 @@ def test_a_fault_without_a_place_leaves_the_place_empty() -> None:
 
 
 def test_internal_errors_keep_their_detail() -> None:
-    raw = acknowledge(request(), Code.AE, [Fault("207", text="row 5 of table x")], "new", AT)
+    raw = acknowledge(request(), Code.AE, [Fault("207", "F", text="row 5 of table x")], "new", AT)
     assert b"row 5" not in raw
     assert raw.count(b"Application internal error") == 3
+
+
+def test_the_text_of_a_rule_reaches_the_sender() -> None:
+    rule = Fault("207", "E", "ORC", 1, 1, text="The order is done")
+    raw = acknowledge(request(), Code.AE, [rule], "new", AT)
+    assert raw.count(b"The order is done") == 2
 
 
 def test_a_condition_is_not_used_before_it_exists() -> None:
