@@ -183,28 +183,37 @@ def _show(table: Table, names: list[str], answers: list[Ack]) -> None:
         Console().print(table)
 
 
+def _page(name: str) -> str:
+    from gateway.fhir import interactions_page, search_page
+    from mappings import docs
+
+    pages = {"search": search_page, "interactions": interactions_page, "": docs}
+    return pages[name].table()
+
+
 @suture.command("docs")
 @click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--check", is_flag=True, help="Change nothing; fail if FILE is not what would be written.")
 @click.option("--search", is_flag=True, help="Print the search parameters and their modifiers instead.")
-def docs_command(file: Path | None, check: bool, search: bool) -> None:
+@click.option("--interactions", is_flag=True, help="Print the interactions of each resource type instead.")
+def docs_command(file: Path | None, check: bool, search: bool, interactions: bool) -> None:
     """Print the mapping table: which FHIR element, column and HL7v2 field stand for the same thing.
 
     With FILE it is written there.
     """
     if check and file is None:
         raise click.UsageError("--check needs a FILE")
-    from gateway.fhir import search_page
-    from mappings import docs
-
-    text = search_page.table() if search else docs.table()
+    if search and interactions:
+        raise click.UsageError("--search and --interactions are two pages")
+    name = "search" if search else "interactions" if interactions else ""
+    text = _page(name)
     if file is None:
         click.echo(text)
     elif not check:
         with one_line():
             file.write_text(text, encoding="utf-8")
     elif not file.exists() or file.read_text(encoding="utf-8") != text:
-        fail(f"{file} is out of date: run suture docs {file}")
+        fail(f"{file} is out of date: run suture docs {f'--{name} ' if name else ''}{file}")
 
 
 if __name__ == "__main__":

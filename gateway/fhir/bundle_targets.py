@@ -99,7 +99,7 @@ class Targets:
 
     def _find_by_criteria(self) -> None:
         """Look for what entries name by criteria: what is deleted first, since nothing finds it any more."""
-        asking = [task for task in self.tasks if task.entry.criteria]
+        asking = [task for task in self.tasks if task.entry.criteria is not None]
         for task in asking:
             self.at = task.entry
             task.criteria = self.criteria(task.entry.resource_type, task.entry.criteria or "")

@@ -65,7 +65,8 @@ class Entry:
     def criteria(self) -> str | None:
         """The condition by which the resource is found: of a conditional create, update, patch or delete."""
         if self.method == "POST":
-            return self.request.get("ifNoneExist", "").lstrip("?") or None
+            told = self.request.get("ifNoneExist")
+            return None if told is None else told.lstrip("?")
         return self.query or None
 
 

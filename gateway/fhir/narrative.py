@@ -59,6 +59,28 @@ def _parse(div: str) -> Any:
     return root
 
 
+_ASSIGNED = re.compile(rb"=\s*[\"']")
+_CROWDED = 1000
+"""So many attributes a tag may seem to have: the parser's time grows with the square of their number."""
+
+
+def crowded(text: bytes) -> bool:
+    """Whether a tag of an XML text has more attributes than anybody needs."""
+    parts = (part for part in text.split(b"<") if part.count(b"=") > _CROWDED)
+    return any(len(_ASSIGNED.findall(part)) > _CROWDED for part in parts)
+
+
+def _hidden(div: str) -> str | None:
+    """Why a div is refused unread: parts that a parser of HTML, which browsers have, ends sooner than one of
+    XML, so that what stands in them would come to life.
+    """
+    if crowded(div.encode(errors="replace")):
+        return "a tag has too many attributes"
+    if "<![CDATA[" in div:
+        return "a CDATA section is not allowed"
+    return "such a comment is not allowed" if "<!-->" in div or "<!--->" in div else None
+
+
 def _safe_link(value: str) -> bool:
     plain = re.sub(r"[\s\x00-\x1f]", "", value)
     scheme = _SCHEME.match(plain)
@@ -93,7 +115,7 @@ def _is_readable(root: Any) -> bool:
 
 def faults(div: str) -> list[str]:
     """What is wrong with a narrative's div, one sentence part each; empty if nothing is."""
-    root = _parse(div)
+    root = _hidden(div) or _parse(div)
     if isinstance(root, str):
         return [root]
     if root.tag != f"{_XHTML}div":

@@ -60,10 +60,11 @@ def change_of(kind: str, body: bytes, resource_type: str) -> Change:
 
 def _json_patch(body: bytes) -> Edit:
     try:
-        value = wire.decode(b'{"patch":' + body + b"}")["patch"]
+        wrapped = wire.decode(b'{"patch":' + body + b"}")
     except NotParseable as problem:
         raise NotParseable(f"A JSON Patch is needed. {problem.issues[0].diagnostics}") from None
-    if not isinstance(value, list) or len(cast("list[Any]", value)) > MOST_OPERATIONS:
+    value = wrapped["patch"]
+    if len(wrapped) > 1 or not isinstance(value, list) or len(cast("list[Any]", value)) > MOST_OPERATIONS:
         raise BadRequest(f"A JSON Patch is an array of at most {MOST_OPERATIONS} operations.")
     steps = [_step(operation, place) for place, operation in enumerate(cast("list[Any]", value))]
 
@@ -100,7 +101,8 @@ def _stepped(step: jsonpatch.JsonPatch, resource: Object, place: int) -> Object:
 
 
 def _told(error: Exception) -> str:
-    return str(error)[:300] or type(error).__name__
+    # The library's own words may quote the whole resource.
+    return f"{type(error).__name__}: the path, or what stands there, is not as the operation says"
 
 
 # --- JSON Merge Patch ---
@@ -152,7 +154,7 @@ _READERS: dict[str, Callable[[bytes], Edit]] = {
 
 def pruned(resource: Object) -> Object:
     """Return a resource without the arrays and objects that a patch has emptied, which FHIR does not have."""
-    return {key: kept for key, value in resource.items() if not _empty(key, kept := _kept(value))}
+    return {key: kept for key, value in resource.items() if not _empty(key, kept := _kept(value, key))}
 
 
 def _empty(key: str, value: Any) -> bool:
@@ -162,20 +164,23 @@ def _empty(key: str, value: Any) -> bool:
     return value in ([], {})
 
 
-def _kept(value: Any) -> Any:
+def _kept(value: Any, key: str = "") -> Any:
     if isinstance(value, dict):
         return pruned(cast("Object", value))
     if isinstance(value, list):
-        return list(_kept_items(cast("list[Any]", value)))
+        return list(_kept_items(cast("list[Any]", value), beside=key.startswith("_")))
     return value
 
 
-def _kept_items(items: list[Any]) -> Iterator[Any]:
+def _kept_items(items: list[Any], *, beside: bool) -> Iterator[Any]:
     for item in items:
         kept = _kept(item)
-        # A null holds the place of a value that has extensions alone, and must stay.
+        # A null holds the place of a value that has extensions alone, and must stay; beside the values of an
+        # array what was emptied becomes one, or what follows would belong to another value.
         if kept is None or kept not in ([], {}):
             yield kept
+        elif beside:
+            yield None
 
 
 _OF_THE_DATA = frozenset({"generated", "extensions"})

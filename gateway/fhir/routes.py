@@ -10,6 +10,7 @@ from functools import partial
 from litestar import Response, Router, delete, post, put
 from litestar.params import FromPath
 
+from gateway import errors
 from gateway.fhir import answer, compartment, history, metadata, operations, search, view
 from gateway.fhir.ask import (
     BASE,
@@ -47,6 +48,11 @@ async def capabilities(request: Ask) -> Response[bytes]:
 async def create_one(request: Ask, resource_type: FromPath[str]) -> Response[bytes]:
     """create: https://hl7.org/fhir/R4/http.html#create."""
     body = await resource_body(request)
+    for name in request.query_params:
+        if not name.startswith("_"):
+            # Taken silently it would make the duplicate that the caller thinks it has ruled out.
+            told = f"A create has no parameter {name}: the header If-None-Exist makes it conditional."
+            raise errors.UnknownParameter(told, expression=f"http.{name}")
     unless = request.headers.get("if-none-exist")
     if unless is not None:
         return await create_unless(request, resource_type, body, unless)

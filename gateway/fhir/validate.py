@@ -6,7 +6,7 @@ R4 definitions for values, required codes, references, narrative and invariants.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from gateway.errors import Issue, problem_with
 from gateway.fhir.structure import structural_issues
@@ -27,7 +27,9 @@ def check(
     must have the same. `conditional_references` allows `Type?criteria`, which only a transaction may use.
     The problem is 400 if the JSON form is wrong anywhere, else 422; each issue keeps its own code.
     """
-    issues = _address_issues(resource, resource_type, resource_id)
+    issues = _address_issues(resource, resource_type, resource_id) + _subsetted_issues(
+        resource, resource_type
+    )
     walk = Walk(conditional_references=conditional_references)
     if not issues or resource.get("resourceType") == resource_type:
         walk.resource(resource, (None, resource_type, -1))
@@ -35,6 +37,24 @@ def check(
         issues += [found for found in structural_issues(resource, resource_type) if not _told(found, issues)]
     if issues:
         raise problem_with(issues)
+
+
+_PARTS_LEFT_OUT = ("http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "SUBSETTED")
+
+
+def _subsetted_issues(resource: dict[str, Any], resource_type: str) -> list[Issue]:
+    """Whether the content says of itself that parts were left out: stored, it would lose them.
+
+    https://hl7.org/fhir/R4/search.html#elements
+    """
+    meta: Any = resource.get("meta")
+    tags: Any = cast("dict[str, Any]", meta).get("tag") if isinstance(meta, dict) else None
+    for tag in cast("list[Any]", tags) if isinstance(tags, list) else ():
+        told = cast("dict[str, Any]", tag) if isinstance(tag, dict) else {}
+        if (told.get("system"), told.get("code")) == _PARTS_LEFT_OUT:
+            text = "a subsetted resource cannot be stored: read it whole, and send that back changed"
+            return [Issue("error", "business-rule", text, f"{resource_type}.meta.tag", "subsetted")]
+    return []
 
 
 def _address_issues(resource: dict[str, Any], resource_type: str, resource_id: str | None) -> list[Issue]:

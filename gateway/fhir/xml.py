@@ -15,6 +15,7 @@ import lxml.etree
 
 from gateway.errors import Issue, NotParseable
 from gateway.fhir import wire
+from gateway.fhir.narrative import crowded
 from gateway.fhir.shapes import Field, Kind, Shape, shape_of
 from gateway.fhir.xml_narrative import DIV, divs
 from gateway.fhir.xml_write import FHIR, is_attribute, order_of, write
@@ -76,6 +77,8 @@ def _parse(body: bytes) -> Node:
         raise NotParseable("The XML must be in UTF-8")
     if _DOCTYPE.match(body):
         raise NotParseable("The XML has a document type, which FHIR does not allow")
+    if crowded(body):
+        raise NotParseable("The XML has a tag with too many attributes")
     parser = _etree.XMLParser(
         encoding="utf-8",
         resolve_entities=False,

@@ -30,7 +30,7 @@ def _query(asked: Said) -> Query:
         return sa.func.phraseto_tsquery(_NAMED, asked.text, type_=postgresql.TSQUERY())
     if asked.how == "begins":
         # Quoted, since what is only begun may hold any sign.
-        quoted = asked.text.lower().replace("\\", "").replace("'", "''")
+        quoted = asked.text.lower().replace("\\", "\\\\").replace("'", "''")
         return sa.cast(f"'{quoted}':*", postgresql.TSQUERY())
     parts = [_query(part) for part in asked.parts]
     if asked.how == "none":

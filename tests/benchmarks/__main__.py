@@ -8,34 +8,58 @@ import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from rich.console import Console
 from rich.table import Table
 
 from storage import migrate
 from storage.embedded import start_embedded
-from tests.benchmarks import Ratio, bench_gateway, bench_session
+from tests.benchmarks import Ratio, bench_gateway, bench_search, bench_session
 
 
 def main() -> None:
     """Read the arguments and run."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument(
-        "word", nargs="?", default="", help="a module (session, gateway) or part of a scenario"
+        "word", nargs="?", default="", help="a module (session, gateway, search) or part of a scenario"
     )
-    parser.add_argument("--quick", action="store_true", help="shorter series: under 25 seconds in all")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="shorter series, and no 10,000 patients: a minute in all, not five",
+    )
     asked = parser.parse_args()
     console = Console()
     if not console.is_terminal:
         console = Console(width=120)
-    if asked.word in "bench_session":
-        with folder() as place, start_embedded(place) as server:
-            migrate.upgrade(server.url)
-            console.print(shown("session", bench_session.measure(server.url, quick=asked.quick)))
-    if asked.word not in "bench_session" or not asked.word:
-        word = "" if asked.word in "bench_gateway" else asked.word
+    for name, bench in _chosen(asked.word).items():
         with folder() as place:
-            bench_gateway.run(place, console, word, quick=asked.quick)
+            bench(place, console, "" if asked.word in name else asked.word, quick=asked.quick)
+
+
+class Bench(Protocol):
+    """Measures what a word chooses, over an empty folder, and prints it."""
+
+    def __call__(self, folder: Path, console: Console, word: str, /, *, quick: bool) -> None: ...
+
+
+def _session(folder: Path, console: Console, _: str, *, quick: bool) -> None:
+    with start_embedded(folder) as server:
+        migrate.upgrade(server.url)
+        console.print(shown("session", bench_session.measure(server.url, quick=quick)))
+
+
+def _chosen(word: str) -> dict[str, Bench]:
+    """The modules whose names hold the word; if there are none, those with such a scenario."""
+    all_of_them: dict[str, Bench] = {
+        "bench_session": _session,
+        "bench_gateway": bench_gateway.run,
+        "bench_search": bench_search.run,
+    }
+    named = {name: bench for name, bench in all_of_them.items() if word in name}
+    holding = {"bench_gateway": bench_gateway.matches(word), "bench_search": bench_search.matches(word)}
+    return named or {name: all_of_them[name] for name, holds in holding.items() if holds}
 
 
 @contextmanager

@@ -34,17 +34,23 @@ class Use:
 
 @dataclass(frozen=True)
 class Row:
-    """One scenario with a number of clients; times in seconds."""
+    """One scenario with a number of clients; times in seconds. A request may hold several `parts`."""
 
     name: str
     clients: int
     outcome: Outcome
     gateway: float = 0.0
     database: float = 0.0
+    parts: int = 1
+
+    @property
+    def count(self) -> int:
+        """How many parts were sent."""
+        return len(self.outcome.times) * self.parts
 
     @property
     def rate(self) -> float:
-        return len(self.outcome.times) / self.outcome.elapsed
+        return self.count / self.outcome.elapsed
 
 
 class Bench:
@@ -54,6 +60,7 @@ class Bench:
         self.folder = folder
         self.seconds = seconds
         self.loader = Loader()
+        self._gateway_clock, self._clock = Clock(), Clock()
         self.gateway = Gateway(SUTURE_DATA_DIR=str(folder), SUTURE_WORKERS="1", SUTURE_LOG_FORMAT="json")
 
     def databases(self) -> list[psutil.Process]:
@@ -61,13 +68,18 @@ class Bench:
         return [found for pid in pids for found in alive(pid)]
 
     def use(self) -> Use:
-        return Use(processor(self.gateway.processes()), processor(self.databases()))
+        return Use(
+            self._gateway_clock.seconds(self.gateway.processes()), self._clock.seconds(self.databases())
+        )
 
-    def measure(self, scenario: Scenario, clients: int) -> Row:
-        """Send for a while to warm the connections' plans up, then measure."""
-        self._send(scenario, clients, f"w{clients}x", self.seconds / 3)
+    def measure(self, scenario: Scenario, clients: int, run: str = "") -> Row:
+        """Send for a while to warm the connections' plans up, then measure; no `run` may come twice."""
+        warm, measured = f"{run}w{clients}x", f"{run}c{clients}x"
+        for request in (*scenario.before(warm), *scenario.before(measured)):
+            self.loader.send(Job(scenario.protocol, self.gateway.http_port, 1, 60, [request], again=False))
+        self._send(scenario, clients, warm, self.seconds / 3)
         before = self.use()
-        outcome = self._send(scenario, clients, f"c{clients}x", self.seconds)
+        outcome = self._send(scenario, clients, measured, self.seconds)
         after = self.use()
         return Row(
             scenario.name, clients, outcome, after.gateway - before.gateway, after.database - before.database
@@ -75,7 +87,7 @@ class Bench:
 
     def _send(self, scenario: Scenario, clients: int, run: str, seconds: float) -> Outcome:
         port = self.gateway.mllp_port if scenario.protocol == "mllp" else self.gateway.http_port
-        count = int(AT_MOST_A_SECOND * seconds) if scenario.once else 1000
+        count = min(int(AT_MOST_A_SECOND * seconds), scenario.most) if scenario.once else 1000
         requests = [scenario.request(run, n) for n in range(count)]
         return self.loader.send(Job(scenario.protocol, port, clients, seconds, requests, not scenario.once))
 
@@ -86,14 +98,18 @@ def alive(pid: int) -> Generator[psutil.Process]:
         yield psutil.Process(pid)
 
 
-def processor(processes: list[psutil.Process]) -> float:
-    """The processor seconds of processes, in user mode and in the kernel."""
-    total = 0.0
-    for process in processes:
-        # The database's workers come and go.
-        with suppress(psutil.NoSuchProcess):
-            total += sum(process.cpu_times()[:2])
-    return total
+class Clock:
+    """The processor seconds of processes, in user mode and in the kernel, those that have ended included."""
+
+    def __init__(self) -> None:
+        self._seen: dict[psutil.Process, float] = {}
+
+    def seconds(self, processes: list[psutil.Process]) -> float:
+        """The seconds so far. Never less than before: the database's workers come and go."""
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                self._seen[process] = sum(process.cpu_times()[:2])
+        return sum(self._seen.values())
 
 
 def memory(processes: list[psutil.Process]) -> float:
@@ -119,6 +135,11 @@ def started(folder: Path, seconds: float, console: Console) -> Generator[Bench]:
     finally:
         bench.loader.close()
         bench.gateway.stop()
+
+
+def matches(word: str) -> bool:
+    """Whether the name of any scenario holds a word."""
+    return any(word in scenario.name for scenario in SCENARIOS)
 
 
 def run(folder: Path, console: Console, word: str, *, quick: bool) -> None:
@@ -190,13 +211,14 @@ def table(rows: list[Row], writes: set[str]) -> Table:
     for row in rows:
         bare_time = reference[(COMMIT, 1) if row.name in writes else (BARE, row.clients)]
         ratio = "" if row.name in (BARE, COMMIT) else f"{1 / row.rate / bare_time:.1f}"
-        made.add_row(row.name, str(row.clients), *_figures(row), ratio)
+        made.add_row(row.name, str(row.clients), *figures(row), ratio)
     return made
 
 
-def _figures(row: Row) -> list[str]:
-    count = len(row.outcome.times)
-    points = statistics.quantiles(row.outcome.times, n=100) if count > 1 else row.outcome.times * 99
-    times = [f"{points[place] * 1000:.2f}" for place in (49, 94, 98)]
-    costs = [f"{used / count * 1000:.2f}" if used else "" for used in (row.gateway, row.database)]
-    return [f"{row.rate:,.0f}", *times, *costs]
+def figures(row: Row) -> list[str]:
+    """The rate, the percentiles of requests in ms, and the CPU of each request, or part of one, in ms."""
+    times = row.outcome.times
+    points = statistics.quantiles(times, n=100) if len(times) > 1 else times * 99
+    told = [f"{points[place] * 1000:.2f}" for place in (49, 94, 98)]
+    costs = [f"{used / row.count * 1000:.2f}" if used else "" for used in (row.gateway, row.database)]
+    return [f"{row.rate:,.0f}", *told, *costs]

@@ -10,15 +10,24 @@ from urllib.parse import quote
 from tests.benchmarks.requests import FAMILIES, KEPT, SYSTEM, http, order, orm, oru, patient
 
 
+def _nothing(_: str) -> list[bytes]:
+    return []
+
+
 @dataclass(frozen=True)
 class Scenario:
-    """Requests by place in the sequence; `once` where a request must not be sent twice."""
+    """Requests by place in the sequence; `once` where a request must not be sent twice, then `most` of them.
+
+    The requests of `before` make what they need.
+    """
 
     name: str
     request: Callable[[str, int], bytes]
     once: bool = False
     protocol: Literal["http", "mllp"] = "http"
     writes: bool = False
+    most: int = 100_000
+    before: Callable[[str], list[bytes]] = _nothing
 
 
 def kept() -> list[bytes]:
