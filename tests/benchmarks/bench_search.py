@@ -99,6 +99,8 @@ def table(rows: list[Row], size: int) -> Table:
         title=f"{size:,} patients, one worker",
         caption="Times in ms. gateway, PostgreSQL: CPU of a request; bundles: CPU and rate of a resource.",
         box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
     made.add_column("what", no_wrap=True)
     names = ("clients", "per s", "p50", "p95", "p99", "gateway", "PostgreSQL", "aim", "")
