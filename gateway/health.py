@@ -9,6 +9,7 @@ from typing import Any
 from litestar import Request, Response, get
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 
+from storage import site
 from storage.session import Store
 
 RELEASE = version("suture")
@@ -29,7 +30,7 @@ def metrics() -> Any:
 def reachable(store: Store) -> bool:
     """Tell whether the database answers."""
     with store.connection() as connection:
-        return connection.execute("SELECT 1").fetchone() == (1,)
+        return site.reachable(connection)
 
 
 @get("/health/live", sync_to_thread=False)

@@ -23,7 +23,7 @@ from gateway import conditional, errors
 from gateway.conditional import ANY_VERSION, Change, Criteria, see_version
 from gateway.unit import NewId, Site, Unit, link_column, mapping_of
 from mappings import resource
-from storage import labels, loader, search, versions
+from storage import labels, loader, search, site, versions
 from storage import past as storage_past
 from storage.errors import Duplicate, known
 from storage.model.people import SYSTEM_USER_ID
@@ -353,17 +353,13 @@ def _present(found: Stored | None, resource_type: str, name: str) -> Stored:
 
 def _actor(session: Session, user: str | None) -> tuple[UUID, str]:
     """Return id and name of the account of a caller; one that is not known acts as the gateway itself."""
-    if user is None:
-        return SYSTEM_USER_ID, "system"
-    row = session.raw.execute("SELECT id, username FROM app_user WHERE username = %s", (user,)).fetchone()
-    return (row[0], row[1]) if row else (SYSTEM_USER_ID, "system")
+    found = site.account(session.raw, user) if user is not None else None
+    return (found, user) if found is not None and user is not None else (SYSTEM_USER_ID, "system")
 
 
 def _site(store: Store, zone: str) -> Site:
     with store.connection() as connection:
-        rows = connection.execute(
-            "SELECT uri, is_unique, hd_namespace, hd_universal_id FROM identifier_system"
-        ).fetchall()
+        rows = site.identifier_systems(connection)
     systems = {name: row[0] for row in rows for name in row[2:] if name}
     return Site(frozenset(row[0] for row in rows if row[1]), systems, ZoneInfo(zone))
 

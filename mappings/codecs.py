@@ -264,21 +264,6 @@ def coded(table: MappingType[str, str] | None = None, /, **codes: str) -> CodeCo
     return CodeCodec({**(table or {}), **codes})
 
 
-@dataclass(frozen=True)
-class Renamed(Plain):
-    """A code whose column holds other words than FHIR: ``words`` maps FHIR -> column."""
-
-    words: MappingType[str, str]
-
-    def to_row(self, value: Value) -> Columns:
-        if value not in self.words:
-            raise Unclaimed
-        return (self.words[value],)
-
-    def to_fhir(self, columns: Columns) -> Value:
-        return next((fhir for fhir, word in self.words.items() if word == columns[0]), None)
-
-
 TEXT = TextCodec()
 BOOL = BoolCodec()
 INT = IntCodec()

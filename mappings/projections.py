@@ -6,17 +6,18 @@ https://hl7.org/fhir/R4/search.html
 from __future__ import annotations
 
 from mappings.element import sid
+from storage.model.columns import Row
 from storage.model.shared import Coding, Concept, Identifier, PersonName
 from storage.record import Record
 
 MRN = sid("mrn")
 
 
-def has_type(record: Record, identifier: dict[str, object], code: str) -> bool:
+def has_type(record: Record, identifier: Row, code: str) -> bool:
     """Tell whether an identifier row has a type of HL7 table 0203."""
     return any(
         coding["code"] == code
-        for concept in record.rows(Concept, identifier["id"], "identifier.type")  # type: ignore[arg-type]
+        for concept in record.rows(Concept, identifier["id"], "identifier.type")
         for coding in record.rows(Coding, concept["id"], "identifier.type")
     )
 

@@ -16,7 +16,6 @@ from functools import cache
 from itertools import product
 from typing import Any
 
-from mappings.codecs import Renamed
 from mappings.common import COMMON
 from mappings.element import Choice, Composite, Extension, Joined, Line, Mapping, One, Part, Rows, Search
 from mappings.search_strings import ADDRESS_PARTS, NAME_PARTS, index_strings, string_name
@@ -242,9 +241,6 @@ def _column_target(line: One, word: Search, spot: _Spot) -> Target | None:
     place = spot.place(group)
     if isinstance(group, Joined):
         return _joined_target(place, group, line.codec) if word.type == "token" else None
-    if word.type == "token" and isinstance(line.codec, Renamed):
-        cases = tuple((fhir, ((group.names[0], (told,)),)) for fhir, told in line.codec.words.items())
-        return Composed(place, cases)
     return column_target(place, group, word, stored=string_name(line, word))
 
 

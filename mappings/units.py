@@ -72,11 +72,14 @@ def _number(text: str) -> Fraction:
     return prod((Fraction(part) for part in text.split("*")), start=Fraction(1))
 
 
+_POWER = re.compile(r"(.*?)(-?\d)?", re.DOTALL)
+
+
 def _powers(text: str) -> Counter[str]:
     found: Counter[str] = Counter()
     for part in filter(None, text.split(".")):
-        name, power = re.fullmatch(r"(.*?)(-?\d)?", part).groups()  # type: ignore[union-attr]
-        found[name] += int(power or 1)
+        if (factor := _POWER.fullmatch(part)) is not None:
+            found[factor[1]] += int(factor[2] or 1)
     return found
 
 

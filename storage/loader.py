@@ -10,7 +10,7 @@ from uuid import UUID
 
 from psycopg.rows import dict_row
 
-from storage.model.columns import Row, Table
+from storage.model.columns import Table
 from storage.model.resource import Resource
 from storage.record import Record
 
@@ -209,8 +209,3 @@ def point(connection: Connection[Any], names: Iterable[tuple[str, str]], link: L
         )
         if column == "patient_id":
             connection.execute("UPDATE coding SET patient_id = %s WHERE owner_id = %s", (target, owner))
-
-
-def row_of(rows: Sequence[Row], **wanted: object) -> Row | None:
-    """Return the first row that has all the values."""
-    return next((row for row in rows if all(row[name] == value for name, value in wanted.items())), None)

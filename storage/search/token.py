@@ -61,11 +61,6 @@ def flag(target: Flag, values: Sequence[Token], columns: Columns) -> Test:
     return held.is_(sa.true()) if "true" in wanted else held.is_not(sa.true())
 
 
-def flag_present(target: Flag, columns: Columns) -> Test:
-    """Return that there is anything that the flag is told by."""
-    return sa.or_(*(columns[name].is_not(None) for name in (target.column, *target.also)))
-
-
 def composed(target: Composed, values: Sequence[Token], columns: Columns) -> Test:
     """Return that the columns tell one of the codes; a code that they cannot tell is never found."""
     wanted = {value.code for value in values}

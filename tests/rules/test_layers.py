@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import ast
+
 import pytest
 
 from tests.rules.source import inside, sources
@@ -64,3 +66,15 @@ def test_protocol_code_does_no_input_or_output() -> None:
         if inside(name, INPUT_AND_OUTPUT)
     ]
     assert wrong == []
+
+
+def test_only_storage_and_the_migrations_hand_statements_to_the_database() -> None:
+    talking = [
+        f"{source.name}:{node.lineno}"
+        for source in sources("gateway", "mappings")
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("execute", "executemany", "copy_expert")
+    ]
+    assert talking == []

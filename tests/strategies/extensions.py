@@ -10,7 +10,6 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from mappings.codecs import Renamed
 from mappings.definitions import type_named
 from mappings.element import Choice, Extension, Line, Mapping, One, Woven
 from storage.model.columns import Code, Integer
@@ -63,8 +62,6 @@ def within(line: Line) -> st.SearchStrategy[Any] | None:
         return None
     if isinstance(line, Woven):
         return st.sampled_from(tuple(line.codec.values))
-    if isinstance(line.codec, Renamed):
-        return st.sampled_from(tuple(line.codec.words))
     if isinstance(line.group, Code):
         return st.sampled_from(line.group.values)
     if isinstance(line.group, Integer) and (line.group.low, line.group.high) != (None, None):
