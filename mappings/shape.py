@@ -57,14 +57,14 @@ def _tables_of_rows(line: Rows, found: dict[str, type[Table]], details: dict[str
 
 @cache
 def shape(mapping: Mapping) -> Shape:
-    """Return the tables of a resource type; search strings are made anew at each write and not among them."""
+    """Return the tables of a resource type; search strings too, so that a write changes those that differ."""
     found: dict[str, type[Table]] = {}
     details: dict[str, type[Table]] = {table.table.name: table for table in mapping.detail_tables}
     _tables(COMMON.lines, found, details)
     _tables(mapping.lines, found, details)
     if mapping.content is not None:
         found |= {table.table.name: table for table in COPIED}
-    found.pop(SearchString.table.name, None)
+    found[SearchString.table.name] = SearchString
     return Shape(mapping.table, tuple(details.values()), tuple(found.values()))
 
 

@@ -8,11 +8,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
-from psycopg.types.json import Json
-
+from storage.lexical import ENCODER
 from storage.model.columns import Row
 from storage.model.hl7 import Hl7Message
-from storage.writer import insertion, values
+from storage.trip import Trip, ask, on_wire
+from storage.writer import post_new
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -62,14 +62,14 @@ class Verdict:
     coverage: dict[str, Any] | None = None
 
 
-SEEN = """SELECT id, status, ack_raw FROM hl7_message WHERE direction = 'in' AND sha256 = %s
-    AND control_id IS NOT DISTINCT FROM %s AND status IN ('received', 'applied')"""
-STATUS = "SELECT id, status, ack_raw FROM hl7_message WHERE id = %s"
-FINISH = """UPDATE hl7_message SET status = %s, ack_code = %s, ack_raw = %s, ack_control_id = %s,
-    acked_at = %s, error_code = %s, error_location = %s, error_text = %s, coverage = %s, finished_at = %s,
-    attempts = attempts + 1 WHERE id = %s AND status = 'received'"""
-REUSED = """SELECT EXISTS (SELECT 1 FROM hl7_message WHERE direction = 'in' AND control_id = %s
-    AND sha256 <> %s AND sending_app IS NOT DISTINCT FROM %s AND sending_facility IS NOT DISTINCT FROM %s)"""
+SEEN = b"""SELECT id, status, ack_raw FROM hl7_message WHERE direction = 'in' AND sha256 = $1
+    AND control_id IS NOT DISTINCT FROM $2 AND status IN ('received', 'applied')"""
+STATUS = b"SELECT id, status, ack_raw FROM hl7_message WHERE id = $1"
+FINISH = b"""UPDATE hl7_message SET status = $1, ack_code = $2, ack_raw = $3, ack_control_id = $4,
+    acked_at = $5, error_code = $6, error_location = $7, error_text = $8, coverage = $9, finished_at = $10,
+    attempts = attempts + 1 WHERE id = $11 AND status = 'received'"""
+REUSED = b"""SELECT EXISTS (SELECT 1 FROM hl7_message WHERE direction = 'in' AND control_id = $1
+    AND sha256 <> $2 AND sending_app IS NOT DISTINCT FROM $3 AND sending_facility IS NOT DISTINCT FROM $4)"""
 
 
 def enter(connection: Connection[Any], arrival: Arrival) -> Seen:
@@ -79,12 +79,10 @@ def enter(connection: Connection[Any], arrival: Arrival) -> Seen:
     """
     for _ in range(3):
         # Two connections may bring the same message at the same time: the index lets one of them in.
-        statement, row = _insert(arrival, "received")
-        if connection.execute(statement + b" ON CONFLICT DO NOTHING", row).rowcount:
+        if _insert(connection, arrival, "received", ending=b" ON CONFLICT DO NOTHING"):
             return Seen(arrival.id, "received", None)
         asked = (arrival.sha256, arrival.header.get("control_id"))
-        found = connection.execute(SEEN, asked, binary=True).fetchone()
-        if found is not None:
+        for found in ask(connection, SEEN, *asked, binary=True).rows():
             seen = Seen(*found)
             if seen.status == "applied":
                 repeat(connection, arrival, seen)
@@ -95,7 +93,7 @@ def enter(connection: Connection[Any], arrival: Arrival) -> Seen:
 def repeat(connection: Connection[Any], arrival: Arrival, seen: Seen) -> None:
     """Note an arrival as a repeat of an entry, which was answered with that entry's acknowledgement."""
     told = {"duplicate_of_id": seen.id, "ack_raw": seen.ack, "finished_at": arrival.at}
-    connection.execute(*_insert(arrival, "duplicate", told))
+    _insert(connection, arrival, "duplicate", told)
 
 
 def keep(connection: Connection[Any], arrival: Arrival, verdict: Verdict) -> None:
@@ -109,10 +107,13 @@ def keep(connection: Connection[Any], arrival: Arrival, verdict: Verdict) -> Non
         "error_text": verdict.error_text,
         "finished_at": verdict.at,
     }
-    connection.execute(*_insert(arrival, verdict.status, told))
+    _insert(connection, arrival, verdict.status, told)
 
 
-def _insert(arrival: Arrival, status: str, told: Row | None = None) -> tuple[bytes, tuple[Any, ...]]:
+def _insert(
+    connection: Connection[Any], arrival: Arrival, status: str, told: Row | None = None, ending: bytes = b""
+) -> int:
+    """Insert a row; return how many rows that made."""
     row: Row = Hl7Message.blank()
     row.update(arrival.header)
     row.update(
@@ -126,7 +127,10 @@ def _insert(arrival: Arrival, status: str, told: Row | None = None) -> tuple[byt
         received_at=arrival.at,
     )
     row.update(told or {})
-    return insertion("hl7_message"), values("hl7_message", row)
+    trip = Trip(connection)
+    answer = post_new(trip, "hl7_message", [row], ending)
+    trip.make()
+    return answer.rowcount
 
 
 def reused(connection: Connection[Any], arrival: Arrival) -> bool:
@@ -138,43 +142,44 @@ def reused(connection: Connection[Any], arrival: Arrival) -> bool:
         header.get("sending_app"),
         header.get("sending_facility"),
     )
-    row = connection.execute(REUSED, asked).fetchone()
-    return bool(row and row[0])
+    return ask(connection, REUSED, *asked).rows() == [(True,)]
 
 
 def lock(connection: Connection[Any], message_id: UUID) -> Seen:
     """Lock an entry for the transaction that applies it, and return how it stands."""
-    return _entry(connection, f"{STATUS} FOR UPDATE".encode(), message_id)
+    return _entry(connection, STATUS + b" FOR UPDATE", message_id)
 
 
 def look(connection: Connection[Any], message_id: UUID) -> Seen:
     """Return how an entry stands."""
-    return _entry(connection, STATUS.encode(), message_id)
+    return _entry(connection, STATUS, message_id)
 
 
 def _entry(connection: Connection[Any], statement: bytes, message_id: UUID) -> Seen:
-    row = connection.execute(statement, (message_id,), binary=True).fetchone()
-    if row is None:
-        raise LookupError(str(message_id))
-    return Seen(*row)
+    for row in ask(connection, statement, message_id, binary=True).rows():
+        return Seen(*row)
+    raise LookupError(str(message_id))
 
 
 def finish(connection: Connection[Any], message_id: UUID, verdict: Verdict) -> bool:
     """Store what came of a message, in the transaction of what it wrote; False if it was finished before."""
-    cursor = connection.execute(
-        FINISH,
-        (
-            verdict.status,
-            verdict.ack_code,
-            verdict.ack,
-            verdict.ack_control_id,
-            verdict.ack and verdict.at,
-            verdict.error_code,
-            verdict.error_location,
-            verdict.error_text,
-            Json(verdict.coverage) if verdict.coverage is not None else None,
-            verdict.at,
-            message_id,
-        ),
+    coverage = None if verdict.coverage is None else ENCODER.encode(verdict.coverage)
+    told = (
+        verdict.status,
+        verdict.ack_code,
+        verdict.ack,
+        verdict.ack_control_id,
+        verdict.ack and verdict.at,
+        verdict.error_code,
+        verdict.error_location,
+        verdict.error_text,
+        coverage,
+        verdict.at,
+        message_id,
     )
-    return cursor.rowcount == 1
+    trip = Trip(connection)
+    answer = trip.ask(
+        FINISH, [on_wire(value) for value in told], [int(value is verdict.ack) for value in told]
+    )
+    trip.make()
+    return answer.rowcount == 1

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.pool import PoolProxiedConnection
 
 from storage.lexical import DECODER, ENCODER
+from storage.trip import forget
 
 T = TypeVar("T")
 Raw = psycopg.Connection[tuple[Any, ...]]
@@ -24,8 +25,9 @@ STATEMENT_TIMEOUT = "60s"
 LOCK_TIMEOUT = "15s"
 IDLE_TIMEOUT = "60s"
 _DRIVER = "postgresql+psycopg"
-# Serialization failure and deadlock: the same work may succeed if it is done again from its start.
-_TRY_AGAIN = frozenset({"40001", "40P01"})
+# Serialization failure, deadlock, a prepared statement that the server has dropped: the same work may succeed
+# if it is done again from its start.
+_TRY_AGAIN = frozenset({"40001", "40P01", "26000"})
 _PAUSE_SECONDS = 0.005
 
 
@@ -82,6 +84,7 @@ class Store:
             max_overflow=0,
             pool_timeout=wait_seconds,
             pool_use_lifo=True,
+            skip_autocommit_rollback=True,
             json_serializer=ENCODER.encode,
             json_deserializer=DECODER.decode,
             connect_args={"application_name": "suture"},
@@ -120,7 +123,7 @@ class Store:
     @contextmanager
     def transaction(self) -> Generator[Session]:
         """A transaction: committed at the end of the block, rolled back if it raises."""
-        with self._pooled() as (pooled, raw), raw.transaction():
+        with self._pooled() as (pooled, raw), _undone_whole(raw):
             yield Session(self.engine, pooled, raw)
 
     def run(self, work: Callable[[Session], T], attempts: int = 5) -> T:
@@ -151,7 +154,9 @@ def _configure(raw: Raw, _record: object) -> None:
     set_json_dumps(ENCODER.encode, raw)
     raw.execute(
         "SELECT set_config('TimeZone', 'UTC', false), set_config('statement_timeout', %s, false), "
-        "set_config('lock_timeout', %s, false), set_config('idle_in_transaction_session_timeout', %s, false)",
+        "set_config('lock_timeout', %s, false), set_config('idle_in_transaction_session_timeout', %s, false),"
+        # Compiling a plan takes longer than any search that is planned well.
+        " set_config('jit', 'off', false)",
         [STATEMENT_TIMEOUT, LOCK_TIMEOUT, IDLE_TIMEOUT],
     )
 
@@ -162,6 +167,18 @@ def _refuse_dead(raw: Raw, _record: object, _pooled: object) -> None:
     watch.register(raw.fileno(), select.POLLIN)
     if watch.poll(0):
         raise DisconnectionError
+
+
+@contextmanager
+def _undone_whole(raw: Raw) -> Generator[None]:
+    """A transaction, or a part of the one that is open: what it did is undone if the block raises."""
+    try:
+        with raw.transaction():
+            yield
+    except BaseException:
+        # The driver has the server drop all prepared statements after a rollback.
+        forget(raw)
+        raise
 
 
 class Within(Store):
@@ -190,5 +207,9 @@ class Within(Store):
         yield self._session
 
     def run(self, work: Callable[[Session], T], attempts: int = 1) -> T:  # noqa: ARG002
-        """The result of ``work``, once whatever ``attempts`` is: the transaction itself is done again."""
-        return work(self._session)
+        """The result of ``work``, once whatever ``attempts`` is: the transaction itself is done again.
+
+        Where it raises, what it did is undone, and the transaction may go on.
+        """
+        with _undone_whole(self._session.raw):
+            return work(self._session)

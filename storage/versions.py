@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
+
+from storage.trip import Answer, ask
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,11 +33,9 @@ COLUMNS = """r.id, r.resource_type, r.fhir_id, v.version, v.at, v.op, v.origin,
 
 CURRENT = f"""SELECT {COLUMNS} FROM resource r
     JOIN resource_version v ON v.resource_id = r.id AND v.version = r.version
-    WHERE r.resource_type = %s AND r.fhir_id = %s"""
+    WHERE r.resource_type = $1 AND r.fhir_id = $2""".encode()
 VERSION = f"""SELECT {COLUMNS} FROM resource r JOIN resource_version v ON v.resource_id = r.id
-    WHERE r.resource_type = %s AND r.fhir_id = %s AND v.version = %s"""
-CONTENTS = """SELECT v.resource_id, v.content FROM resource_version v
-    JOIN resource r ON r.id = v.resource_id AND r.version = v.version WHERE r.id = ANY(%s)"""
+    WHERE r.resource_type = $1 AND r.fhir_id = $2 AND v.version = $3""".encode()
 
 
 def fetch(connection: Connection[Any], statement: str, values: tuple[object, ...]) -> list[Stored]:
@@ -48,14 +47,13 @@ def fetch(connection: Connection[Any], statement: str, values: tuple[object, ...
 
 def current(connection: Connection[Any], resource_type: str, fhir_id: str) -> Stored | None:
     """Return the newest version (which may be a deletion), None where there never was one."""
-    return next(iter(fetch(connection, CURRENT, (resource_type, fhir_id))), None)
+    return _one(ask(connection, CURRENT, resource_type, fhir_id, binary=True))
 
 
 def version(connection: Connection[Any], resource_type: str, fhir_id: str, number: int) -> Stored | None:
     """Return one version, None where there is none."""
-    return next(iter(fetch(connection, VERSION, (resource_type, fhir_id, number))), None)
+    return _one(ask(connection, VERSION, resource_type, fhir_id, number, binary=True))
 
 
-def contents(connection: Connection[Any], ids: Sequence[UUID]) -> dict[UUID, bytes | None]:
-    """Return the bytes of the current versions by the ids of their resources; None for what was deleted."""
-    return dict(connection.execute(CONTENTS, (list(ids),), binary=True).fetchall())
+def _one(answer: Answer) -> Stored | None:
+    return next(map(Stored._make, answer.rows()), None)

@@ -1,37 +1,37 @@
-"""Writes the rows of one unit of work in few round trips: its statements travel in one pipeline."""
+"""Writes the rows of one unit of work in few round trips: its statements make one trip."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 import sqlalchemy as sa
-from psycopg import RawCursor
-from psycopg.types.json import Json
 from sqlalchemy.dialects import postgresql
 
+from storage.difference import Standing, difference
 from storage.errors import Stale
+from storage.lexical import ENCODER
 from storage.model.columns import BY_TABLE, METADATA, Listed, Row, Table
 from storage.model.ledger import OtherResource
-from storage.model.resource import Resource, ResourceVersion
-from storage.model.shared import Coding, Identifier, SearchString
+from storage.model.resource import ResourceVersion
+from storage.model.shared import Coding, Identifier
+from storage.trip import Answer, Trip, on_wire
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from psycopg import Connection, Cursor
+    from psycopg import Connection
 
     from storage.record import Record
 
 Op = Literal["create", "update", "patch", "delete"]
 
-AT_ONCE = 20
-"""Rows of one INSERT at most: each count is a statement of its own, which the driver prepares once."""
+AT_ONCE = 10
+"""Rows of one INSERT at most: each count is a statement of its own, which is prepared once."""
 
 MANY = 50
 """A table that gets more rows than this in one unit of work gets them by COPY."""
@@ -39,6 +39,7 @@ MANY = 50
 GROWN = 1000
 """A table that gets more rows than this at once is another table to the planner."""
 
+_encode = ENCODER.encode
 _QUOTE = postgresql.dialect().identifier_preparer.quote
 
 
@@ -50,19 +51,6 @@ class Author:
     actor_id: UUID
     at: datetime
     message_id: UUID | None = None
-
-
-@dataclass(frozen=True)
-class Standing:
-    """What stands in the database of a resource before a change: its child tables and its details."""
-
-    children: frozenset[str]
-    details: frozenset[str]
-
-    @classmethod
-    def of(cls, record: Record) -> Standing:
-        """Note what a record, as it was loaded, has."""
-        return cls(frozenset(key[0] for key in record.children), frozenset(record.details))
 
 
 @dataclass
@@ -113,25 +101,20 @@ class Writer:
         for change in changes:
             self._complete(change.record)
         self._see_listed(change.record for change in changes)
-        rows = self._new_rows(changes, author)
-        runs = [
-            (copied, list(names)) for copied, names in groupby(in_order(rows), lambda n: len(rows[n]) > MANY)
-        ]
-        with self.connection.pipeline():
-            guarded = [(change, self._update(change)) for change in changes if change.before is not None]
-            self._delete_old(changes)
-            if runs and not runs[0][0]:
-                self._insert(rows, runs.pop(0)[1])
-        for copied, names in runs:
-            if copied:
-                for name in names:
-                    self._copy(name, rows[name])
+        rows: dict[str, list[Row]] = {}
+        trip = Trip(self.connection)
+        guarded = self._post_old(trip, changes, rows)
+        self._add_new(changes, author, rows)
+        for name in in_order(rows):
+            if len(rows[name]) > MANY:
+                trip.make()
+                self._copy(name, rows[name])
             else:
-                with self.connection.pipeline():
-                    self._insert(rows, names)
+                post_new(trip, name, rows[name])
+        trip.make()
         self.plain.clear()
-        for change, cursor in guarded:
-            if cursor.rowcount != 1:
+        for change, answer in guarded:
+            if answer.rowcount != 1:
                 resource = change.record.resource
                 raise Stale(resource["resource_type"], resource["fhir_id"], resource["version"] - 1, None)
 
@@ -168,64 +151,47 @@ class Writer:
         statement = f'SELECT "{column}" FROM "{table}" WHERE "{column}" = ANY(%s)'.encode()
         return {row[0] for row in self.connection.execute(statement, (list(codes),)).fetchall()}
 
-    def _update(self, change: Change) -> Cursor[Any]:
-        """Write the rows that stand there already: of ``resource`` (guarded), the typed row, the details."""
-        record, run = change.record, self.connection.execute
-        head, main = record.resource, record.table.table.name
-        cursor = run(
-            update("resource", guarded=True), (*values("resource", head), head["id"], head["version"] - 1)
-        )
-        run(update(main), (*values(main, record.main), record.main["id"]))
-        before = change.before.details if change.before else frozenset[str]()
-        for name in before & record.details.keys():
-            run(update(name), (*values(name, record.details[name]), record.details[name]["id"]))
-        return cursor
+    def _post_old(
+        self, trip: Trip, changes: Iterable[Change], rows: dict[str, list[Row]]
+    ) -> list[tuple[Change, Answer]]:
+        """Change and delete rows that stand there, and collect those that come beside them.
 
-    def _delete_old(self, changes: Sequence[Change]) -> None:
-        """Delete the details that are no more, and all child rows of what is written anew: a row of an array
-        has no identity of its own, so old ones go and new ones come.
+        Returns the answers that tell whether the rows of ``resource`` stood at the versions that changes
+        began from.
         """
-        details: dict[str, list[UUID]] = {}
-        children: dict[str, list[UUID]] = {}
+        guarded: list[tuple[Change, Answer]] = []
+        gone: dict[str, list[UUID]] = {}
         for change in changes:
             if change.before is None:
                 continue
-            owner = change.record.resource["id"]
-            for name in change.before.details - change.record.details.keys():
-                details.setdefault(name, []).append(owner)
-            for name in (SearchString.table.name, *change.before.children) if change.op != "delete" else ():
-                children.setdefault(name, []).append(owner)
-        for name, owners in details.items():
-            self.connection.execute(_deletion(name, "id"), (owners,))
-        for name in reversed(in_order(children)):
-            self.connection.execute(_deletion(name, "owner_id"), (children[name],))
+            record, head = change.record, change.record.resource
+            at = (on_wire(head["id"]), on_wire(head["version"] - 1))
+            guarded.append((change, _post_update(trip, "resource", head, at)))
+            found = difference(record, change.before, deleted=change.op == "delete")
+            for name, row in found.changed:
+                _post_update(trip, name, row, (on_wire(row["id"]),))
+            for name, new in found.new.items():
+                rows.setdefault(name, []).extend(new)
+            for name, ids in found.gone.items():
+                gone.setdefault(name, []).extend(ids)
+        for name in reversed(in_order(gone)):
+            trip.ask(_deletion(name), (on_wire(gone[name]),))
+        return guarded
 
-    def _new_rows(self, changes: Sequence[Change], author: Author) -> dict[str, list[Row]]:
-        """Return the rows that come, of all changes together, by table."""
-        found: dict[str, list[Row]] = {}
+    def _add_new(self, changes: Iterable[Change], author: Author, rows: dict[str, list[Row]]) -> None:
+        """Collect the rows of new resources, the versions, and what was added, by table."""
         for change in changes:
-            record, before = change.record, change.before
-            if before is None:
-                found.setdefault("resource", []).append(record.resource)
-                found.setdefault(record.table.table.name, []).append(record.main)
-            for name, row in record.details.items():
-                if before is None or name not in before.details:
-                    found.setdefault(name, []).append(row)
-            found.setdefault("resource_version", []).append(version_row(change, author))
-            if change.op != "delete":
-                for key, rows in record.children.items():
-                    found.setdefault(key[0], []).extend(rows)
+            record = change.record
+            if change.before is None:
+                rows.setdefault("resource", []).append(record.resource)
+                rows.setdefault(record.table.table.name, []).append(record.main)
+                for name, row in record.details.items():
+                    rows.setdefault(name, []).append(row)
+                for key, found in record.children.items():
+                    rows.setdefault(key[0], []).extend(found)
+            rows.setdefault("resource_version", []).append(version_row(change, author))
         for table, row in self.plain:
-            found.setdefault(table.table.name, []).append(row)
-        return found
-
-    def _insert(self, rows: dict[str, list[Row]], names: Iterable[str]) -> None:
-        for name in names:
-            for start in range(0, len(rows[name]), AT_ONCE):
-                batch = rows[name][start : start + AT_ONCE]
-                listed = tuple(value for row in batch for value in values(name, row))
-                # The driver's own placeholders: it would search a long statement for the others each time.
-                RawCursor(self.connection).execute(_numbered(insertion(name, len(batch))), listed)
+            rows.setdefault(table.table.name, []).append(row)
 
     def _copy(self, name: str, rows: list[Row]) -> None:
         if len(rows) > GROWN:
@@ -237,12 +203,21 @@ class Writer:
                 copy.write_row(columns(row))
 
 
-@cache
-def _numbered(statement: bytes) -> bytes:
-    """Return a statement with its placeholders as the server counts them."""
-    parts = statement.split(b"%s")
-    marks = [b"$%d" % number for number in range(1, len(parts))]
-    return b"".join(part for pair in zip(parts, [*marks, b""], strict=True) for part in pair)
+def post_new(trip: Trip, name: str, rows: list[Row], ending: bytes = b"") -> Answer:
+    """Add the INSERTs of rows of a table to a trip; return what is answered to the last."""
+    answer = Answer(trip.connection)
+    for start in range(0, len(rows), AT_ONCE):
+        batch = rows[start : start + AT_ONCE]
+        listed = [value for row in batch for value in _sent(name, row)]
+        statement = _insertion(name, len(batch)) + ending
+        answer = trip.ask(statement, listed, _formats(name) * len(batch))
+    return answer
+
+
+def _post_update(trip: Trip, name: str, row: Row, at: tuple[bytes | None, ...]) -> Answer:
+    """Add the UPDATE of a row to a trip: of the row with an id, and a version where one is given."""
+    statement = _update(name, guarded=len(at) > 1)
+    return trip.ask(statement, (*_sent(name, row), *at), (*_formats(name), *(0 for _ in at)))
 
 
 def version_row(change: Change, author: Author) -> Row:
@@ -286,18 +261,24 @@ def _columns(name: str) -> tuple[tuple[str, bool], ...]:
     return tuple((column.name, isinstance(column.type, sa.JSON)) for column in METADATA.tables[name].columns)
 
 
-def values(name: str, row: Row) -> tuple[Any, ...]:
-    """Return a row's values in the order of the table's columns, ready for the driver."""
-    return tuple(
-        Json(row[column]) if is_json and row[column] is not None else row[column]
+def _sent(name: str, row: Row) -> list[bytes | None]:
+    """Return a row's values in the order of the table's columns, as the server reads them."""
+    return [
+        None if (value := row[column]) is None else _encode(value) if is_json else on_wire(value)
         for column, is_json in _columns(name)
-    )
+    ]
 
 
 @cache
-def _deletion(name: str, column: str) -> bytes:
-    """Return the DELETE of rows by one column, for a list of ids."""
-    return f"DELETE FROM {_QUOTE(name)} WHERE {_QUOTE(column)} = ANY(%s)".encode()
+def _formats(name: str) -> tuple[int, ...]:
+    """Tell of each column of a table whether its values are sent in binary form: bytes are."""
+    return tuple(int(isinstance(column.type, sa.LargeBinary)) for column in METADATA.tables[name].columns)
+
+
+@cache
+def _deletion(name: str) -> bytes:
+    """Return the DELETE of rows by a list of their ids."""
+    return f"DELETE FROM {_QUOTE(name)} WHERE id = ANY($1)".encode()
 
 
 @cache
@@ -316,30 +297,34 @@ def _types(name: str) -> tuple[str, ...]:
 
 
 @cache
-def insertion(name: str, count: int = 1) -> bytes:
+def _insertion(name: str, count: int) -> bytes:
     """Return the INSERT of ``count`` whole rows."""
+    width = len(_columns(name))
     listed = ", ".join(_QUOTE(column) for column, _ in _columns(name))
-    marks = ", ".join(["(" + ", ".join(["%s"] * len(_columns(name))) + ")"] * count)
-    return f"INSERT INTO {_QUOTE(name)} ({listed}) VALUES {marks}".encode()
+    marks = (_marks(start, width) for start in range(1, count * width + 1, width))
+    return f"INSERT INTO {_QUOTE(name)} ({listed}) VALUES {', '.join(marks)}".encode()
+
+
+def _marks(start: int, width: int) -> str:
+    return "(" + ", ".join(f"${place}" for place in range(start, start + width)) + ")"
 
 
 @cache
-def update(name: str, *, guarded: bool = False) -> bytes:
+def _update(name: str, *, guarded: bool = False) -> bytes:
     """Return the UPDATE of one whole row by its id; a guarded one only at the version that it names."""
-    listed = ", ".join(f"{_QUOTE(column)} = %s" for column, _ in _columns(name))
-    guard = " AND version = %s" if guarded else ""
-    return f"UPDATE {_QUOTE(name)} SET {listed} WHERE id = %s{guard}".encode()
+    columns = _columns(name)
+    listed = ", ".join(f"{_QUOTE(column)} = ${place}" for place, (column, _) in enumerate(columns, 1))
+    guard = f" AND version = ${len(columns) + 2}" if guarded else ""
+    return f"UPDATE {_QUOTE(name)} SET {listed} WHERE id = ${len(columns) + 1}{guard}".encode()
 
 
 __all__ = [
     "Author",
     "Change",
     "Op",
-    "Resource",
+    "Standing",
     "Writer",
     "in_order",
-    "insertion",
-    "update",
-    "values",
+    "post_new",
     "version_row",
 ]

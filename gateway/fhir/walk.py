@@ -51,11 +51,12 @@ def quoted(value: Any) -> str:
 class Walk:
     """The state of one walk: what was found, and the resource within which `#id` is looked up."""
 
-    def __init__(self, *, conditional_references: bool = False) -> None:
+    def __init__(self, *, conditional_references: bool = False, part_of_another: bool = False) -> None:
         self.issues: list[Issue] = []
         self.found = 0
         self._scope = Scope()
         self._conditional = conditional_references
+        self._part = part_of_another
 
     def add(self, code: str, at: At, diagnostics: str, details_code: str | None = None) -> None:
         """Note one thing that is wrong."""
@@ -218,7 +219,7 @@ class Walk:
         if literal.startswith("#"):
             self._scope.used.add(literal)
         fault = reference_fault(literal, value.get("type"), field.targets, self._scope, self._conditional)
-        if fault:
+        if fault and not (self._part and fault.key == "ref-1"):
             code = "invariant" if fault.key else "value"
             self.add(code, (at, "reference", -1), f"{quoted(literal)} {fault.text}", fault.key or None)
 

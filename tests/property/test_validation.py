@@ -5,11 +5,12 @@ https://hl7.org/fhir/R4/validation.html
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import given
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import Problem, operation_outcome
@@ -17,6 +18,8 @@ from gateway.fhir import wire
 from gateway.fhir.structure import structural_issues
 from gateway.fhir.validate import check
 from gateway.fhir.walk import Walk
+from mappings.resources import REGISTRY
+from tests.strategies.resources import resource
 from tests.unit.fhir.samples import VALID, valid
 
 Place = tuple[Any, Any]
@@ -136,6 +139,32 @@ def test_whatever_the_structural_validator_refuses_the_walk_refuses_with_its_pla
     named = resource.get("resourceType")
     if isinstance(named, str) and named in VALID and structural_issues(resource, named):
         assert walked(resource, named)
+
+
+@st.composite
+def of_any_type(draw: st.DrawFn) -> dict[str, Any]:
+    """A resource of any R4 type that is kept, as it is or with one thing changed."""
+    data = draw(st.data())
+    name = draw(st.sampled_from(sorted(REGISTRY)))
+    made: dict[str, Any] = copy.deepcopy(draw(resource(name, REGISTRY[name])))
+    if draw(st.booleans()):
+        owner, key = draw(st.sampled_from(list(places(made))))
+        change(owner, key, draw(st.sampled_from(["replace", "remove", "wrap", "rename", "sibling"])), data)
+    return {**made, "resourceType": name}
+
+
+@settings(
+    max_examples=200,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+)
+@given(of_any_type())
+def test_what_the_walk_lets_pass_the_structural_validator_lets_pass_of_every_type(
+    made: dict[str, Any],
+) -> None:
+    name = made["resourceType"]
+    issues = walked(made, name)
+    event("refused" if issues else "passed")
+    assert issues or not structural_issues(made, name)
 
 
 @given(_JSON)

@@ -39,7 +39,8 @@ def validate(call: Call) -> bytes:
     faults = _profile_faults(call)
     try:
         if value is not None:
-            validation.check(value, call.resource_type, call.fhir_id or None if mode == "update" else None)
+            named = call.fhir_id or None if mode == "update" else None
+            validation.check(value, call.resource_type, named, thorough=True)
         _rehearse(call, mode, value)
     except Problem as problem:
         faults = [*problem.issues, *faults]

@@ -12,7 +12,8 @@ from storage import journal
 from storage.journal import Arrival
 from storage.model.people import AppUser
 from storage.session import Store
-from storage.writer import insertion, values
+from storage.trip import Trip
+from storage.writer import post_new
 from tests.fixtures.server import Fhir, outcome
 
 AUTHOR = "http://suture.example.org/fhir/StructureDefinition/version-author"
@@ -103,15 +104,16 @@ def test_a_history_tells_through_which_door_and_by_whom_a_version_came(fhir: Fhi
         "id": new_id(),
         "username": "drho",
         "full_name": "Dr. Ho",
-        "role": AppUser.role.values[0],
+        "role": "orderer",
         "is_active": True,
         "created_at": now(),
         "updated_at": now(),
     }
     arrival = Arrival(new_id(), b"MSH|", now(), "127.0.0.1:1", {})
     with store.connection() as connection:
-        statement = insertion("app_user") + b" ON CONFLICT DO NOTHING"
-        connection.execute(statement, values("app_user", user))
+        trip = Trip(connection)
+        post_new(trip, "app_user", [user], b" ON CONFLICT DO NOTHING")
+        trip.make()
         journal.enter(connection, arrival)
     records = Records(store, now, new_id)
     value: dict[str, Any] = {"resourceType": "Patient", "id": "p"}

@@ -30,7 +30,7 @@ def found(problem: Problem) -> list[tuple[str, str | None]]:
 def test_a_valid_resource_of_each_served_type_passes_and_is_left_as_it_was(resource_type: str) -> None:
     resource = valid(resource_type)
     before = wire.encode(resource)
-    check(resource, resource_type)
+    check(resource, resource_type, thorough=True)
     assert wire.encode(resource) == before
 
 
@@ -40,7 +40,7 @@ def test_every_official_example_passes(corpus: Path) -> None:
     for path in paths:
         resource = wire.decode(path.read_bytes())
         try:
-            check(resource, resource["resourceType"])
+            check(resource, resource["resourceType"], thorough=True)
         except Problem as problem:
             refused[path.name] = [issue.diagnostics for issue in problem.issues]
     assert len(paths) > 200
@@ -50,7 +50,7 @@ def test_every_official_example_passes(corpus: Path) -> None:
 def test_every_synthea_bundle_passes(corpus: Path) -> None:
     paths = sorted((corpus / "synthea").glob("*.json"))
     for path in paths:
-        check(wire.decode(path.read_bytes()), "Bundle", conditional_references=True)
+        check(wire.decode(path.read_bytes()), "Bundle", conditional_references=True, thorough=True)
     assert paths
 
 
@@ -78,6 +78,11 @@ PATIENT: list[tuple[dict[str, Any], str, str, str]] = [
     ({"name": [{"family": ""}]}, "structure", "Patient.name[0].family", "cannot be empty"),
     ({"name": [{"family": " "}]}, "value", "Patient.name[0].family", "white space"),
     ({"name": [{"family": "a\x01b"}]}, "value", "Patient.name[0].family", "control"),
+    ({"name": [{"family": "a\ufffeb"}]}, "value", "Patient.name[0].family", "U+FFFE"),
+    ({"name": [{"given": ["a", "\uffff"]}]}, "value", "Patient.name[0].given[1]", "U+FFFF"),
+    ({"identifier": [{"system": "urn:\ufffe"}]}, "value", "Patient.identifier[0].system", "URI"),
+    ({"language": "a\uffff"}, "value", "Patient.language", "a code"),
+    ({"photo": [{"data": "YWJj\x0b"}]}, "value", "Patient.photo[0].data", "base64"),
     ({"name": [{"family": 3}]}, "value", "Patient.name[0].family", "3 is not string"),
     ({"name": [{"use": "daily"}]}, "code-invalid", "Patient.name[0].use", "nickname"),
     ({"gender": "F"}, "code-invalid", "Patient.gender", "female, male, other, unknown"),
@@ -524,14 +529,18 @@ def test_the_structural_validator_agrees(change: dict[str, Any], code: str, plac
     assert (code, place) in [(issue.code, issue.expression) for issue in issues]
 
 
-def test_what_only_the_structural_validator_finds_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_only_the_structural_validator_finds_is_told_where_it_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     # Nothing is known that it alone finds. It has its say all the same.
     own = [
         Issue("error", "structure", "odd", "Patient.name[0]"),
         Issue("error", "value", "odd", "Patient.gender"),
     ]
     monkeypatch.setattr(validate, "structural_issues", lambda *_: own)
-    assert found(refusal(valid("Patient"))) == [("structure", "Patient.name[0]"), ("value", "Patient.gender")]
+    with pytest.raises(Problem) as refused:
+        validate.check(valid("Patient"), "Patient", thorough=True)
+    assert found(refused.value) == [("structure", "Patient.name[0]"), ("value", "Patient.gender")]
     twice = refusal(valid("Patient", gender="F"))
     assert found(twice) == [("code-invalid", "Patient.gender"), ("structure", "Patient.name[0]")]
 
