@@ -74,7 +74,7 @@ def see_version(old: Record | None, wanted: int | None) -> None:
 
 def look(unit: Unit, criteria: Criteria, most: int = 1) -> list[Stored]:
     """Return up to ``most`` resources that criteria find, nothing locked. Raises MultipleMatches for more."""
-    found = search.run(unit.session.sql, replace(criteria.query, count=most + 1)).matches
+    found = search.run(unit.session.raw, replace(criteria.query, count=most + 1)).matches
     if len(found) > most:
         told = (
             f"{criteria.text} finds more than {most} resource{'s' if most > 1 else ''}: nothing was changed."

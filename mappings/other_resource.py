@@ -95,7 +95,9 @@ def _target(kept: str, only: str, elements: tuple[str, ...], code: str) -> Targe
             return Span(Place(SearchDate, elements), "lo", "hi")
         case "quantity" | "number":
             value, comparator, unit, system, units_code = SearchQuantity.amount.names
-            return Measured(Place(SearchQuantity, elements), value, comparator, unit, system, units_code)
+            shared = SearchQuantity.amount_canonical.names
+            place = Place(SearchQuantity, elements)
+            return Measured(place, value, comparator, unit, system, units_code, (shared[0], shared[1]))
         case "raw token":
             return Coded(strings, "norm")
         case "raw uri":

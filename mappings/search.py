@@ -51,6 +51,7 @@ from storage.search.query import (
     Flag,
     Measured,
     Place,
+    Positioned,
     Refers,
     Span,
     Target,
@@ -393,6 +394,15 @@ def flag(name: str, expression: str, column: Boolean, *also: Group) -> SearchPar
     return SearchParameter(name, "token", (Flag(place, column.names[0], names),), (expression,))
 
 
+def near(name: str, expression: str, latitude: Group, longitude: Group) -> SearchParameter:
+    """A point on the globe, found from points that are near.
+
+    https://hl7.org/fhir/R4/location.html#search
+    """
+    target = Positioned(Place(BY_TABLE[latitude.table.name]), latitude.names[0], longitude.names[0])
+    return SearchParameter(name, "special", (target,), (expression,))
+
+
 def told_by(
     name: str, expression: str, table: type[Table], cases: MappingType[str, MappingType[str, tuple[Any, ...]]]
 ) -> SearchParameter:
@@ -423,6 +433,7 @@ __all__ = [
     "column",
     "flag",
     "index_strings",
+    "near",
     "parameters",
     "text_targets",
     "told_by",

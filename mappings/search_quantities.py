@@ -5,6 +5,7 @@ https://hl7.org/fhir/R4/search.html#quantity
 
 from __future__ import annotations
 
+from decimal import Decimal
 from functools import cache
 
 from mappings.units import canonical
@@ -33,5 +34,7 @@ def index_quantities(record: Record) -> None:
 def _fill(table: str, row: Row) -> None:
     for source, value, unit in canonical_groups(table):
         held = row[f"{source}_value"]
-        found = None if held is None else canonical(held, row[f"{source}_system"], row[f"{source}_code"])
+        system, code = row[f"{source}_system"], row[f"{source}_code"]
+        # What is kept whole may have whole numbers.
+        found = None if held is None else canonical(Decimal(held), system, code)
         row[value], row[unit] = found or (None, None)

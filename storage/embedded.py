@@ -42,6 +42,8 @@ _ALWAYS = (
     "log_min_messages=log",
     "log_min_error_statement=panic",
     "log_error_verbosity=terse",
+    # What is read again and again is in memory, and disks have no arms any more.
+    "random_page_cost=1.1",
 )
 # A new database has no statistics, and plans badly without: it gets them within seconds, not a minute.
 _DURABLE = ("fsync=on", "synchronous_commit=on", "full_page_writes=on", "autovacuum_naptime=5s")

@@ -12,6 +12,7 @@ from gateway.fhir import params
 from gateway.fhir.query_string import pairs
 from gateway.fhir.search import Records, answered, is_lenient
 from gateway.fhir.search_values import Context
+from gateway.fhir.terms import held_by
 from gateway.fhir.view import view_of
 from gateway.records import Caller
 from gateway.unit import mapping_of
@@ -36,7 +37,7 @@ def search(
     ``member`` is a type, or ``*`` for all, of which `_type` may choose some. Raises NotFound,
     UnsupportedType, and what a search raises.
     """
-    context = Context(records.clock(), base_url)
+    context = Context(records.clock(), base_url, held_by(records, caller, base_url))
     asked = understood(resource_type, fhir_id, member, text, context, lenient=is_lenient(prefer))
     shown = view_of(text, None if member == ANY else member)
     return answered(records, caller, asked, shown, f"{base_url}/{resource_type}/{fhir_id}/{member}", base_url)

@@ -19,8 +19,8 @@ from gateway.fhir.ask import (
     patch_body,
     prefer_of,
     records_of,
-    resource_body,
 )
+from gateway.fhir.binary import body_of
 from gateway.fhir.criteria import criteria_of
 from gateway.fhir.patch import change_of
 from gateway.records import Written
@@ -29,7 +29,7 @@ from storage.versions import Stored
 
 def criteria_in(request: Ask, resource_type: str, text: str) -> Criteria:
     """Return the criteria of a request, from its URL or a header. Raises as ``criteria_of``."""
-    return criteria_of(resource_type, text, records_of(request).clock(), base_url(request))
+    return criteria_of(records_of(request), caller_of(request), resource_type, text, base_url(request))
 
 
 async def create_unless(request: Ask, resource_type: str, body: bytes, text: str) -> Response[bytes]:
@@ -48,7 +48,7 @@ async def create_unless(request: Ask, resource_type: str, body: bytes, text: str
 @put("/{resource_type:str}")
 async def update_matching(request: Ask, resource_type: FromPath[str]) -> Response[bytes]:
     """Conditional update: https://hl7.org/fhir/R4/http.html#cond-update."""
-    body = await resource_body(request)
+    body = await body_of(request, resource_type)
     seen = answer.if_match(request.headers.get("if-match"))
 
     def work() -> Written:

@@ -13,6 +13,7 @@ from gateway.fhir.search_values import Asked, Context, read
 from mappings.definitions import is_resource_type
 from mappings.element import Mapping
 from mappings.search import SearchParameter, parameters, text_targets
+from mappings.search_references import nested_types
 from storage.model.resource import Resource
 from storage.model.shared import ContactPoint, Identifier
 from storage.search.query import (
@@ -73,11 +74,12 @@ def modifiers(parameter: SearchParameter) -> tuple[str, ...]:
         offered += ["exact", "contains"]
     elif parameter.type == "token":
         offered += ["not"]
-        offered += ["in", "not-in"] if _is_coded(first) else []
+        offered += ["in", "not-in", "above", "below"] if _is_coded(first) else []
         offered += ["text"] if isinstance(first, Coded) and text_targets(first) else []
         offered += ["of-type"] if isinstance(first, Coded) and first.place.table is Identifier else []
     elif isinstance(first, Refers):
         offered += ["identifier"]
+        offered += ["above", "below"] if nested_types(parameter) else []
     elif isinstance(first, Written):
         offered += ["above", "below"]
     return tuple(offered)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from gateway.errors import BadRequest, UnsupportedParameterValue
-from gateway.fhir.chains import chained, reference_paths, reverse_chained
+from gateway.fhir.chains import chained, reverse_chained
 from gateway.fhir.conditions import condition
 from gateway.fhir.filters import filtered
 from gateway.fhir.query_string import split, unescape
@@ -16,6 +16,7 @@ from gateway.fhir.search_values import Context
 from mappings.element import Mapping
 from mappings.resources import REGISTRY
 from mappings.search import LISTS, parameters
+from mappings.search_references import reference_paths
 from storage.search.query import Asked, Chained, Condition, Token
 
 FILTERS = ("_has", "_filter", "_list")
@@ -48,6 +49,11 @@ def _members(value: str) -> Chained:
     """
     kind, parameter = LISTS
     ids = [unescape(part).strip().removeprefix(f"{kind}/") for part in split(value, ",") if part.strip()]
+    if any(each.startswith("$") for each in ids):
+        raise UnsupportedParameterValue(
+            f"_list: {value!r} cannot be used; there are no functional lists here: the id of one is needed",
+            expression="http._list",
+        )
     if not ids or not all(_ID.match(each) for each in ids):
         raise UnsupportedParameterValue(
             f"_list: {value!r} cannot be used; the id of a list is needed", expression="http._list"

@@ -17,14 +17,17 @@ from mappings.search import SearchParameter
 from storage.search.query import Asked, Combined, Condition, When, Worded
 
 _PREFIXES = {name: ("", name) for name in ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")}
+# The value asked for subsumes what a resource has, or is subsumed by it.
+_SUBSUMING = {"ss": ("below", ""), "sb": ("above", "")}
 OPERATORS: MappingType[str, MappingType[str, tuple[str, str]]] = {
     "string": {"eq": ("same", ""), "co": ("contains", ""), "sw": ("", ""), "ew": ("ends", "")},
-    "token": {"eq": ("", ""), "in": ("in", ""), "ni": ("not-in", "")},
+    "token": {"eq": ("", ""), "in": ("in", ""), "ni": ("not-in", ""), **_SUBSUMING},
     "date": {**_PREFIXES, "po": ("", "ap")},
     "number": _PREFIXES,
     "quantity": _PREFIXES,
     "reference": {"eq": ("", ""), "re": ("", "")},
-    "uri": {"eq": ("", ""), "sw": ("below", ""), "sb": ("below", ""), "ss": ("above", "")},
+    "uri": {"eq": ("", ""), "sw": ("below", ""), **_SUBSUMING},
+    "special": {"eq": ("", "")},
     "composite": {"eq": ("", "")},
 }
 """By type of parameter: of each operator the modifier and the prefix that say the same."""

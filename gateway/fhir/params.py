@@ -25,6 +25,12 @@ from storage.search.sort import sort_of, sortable
 LARGEST = 1000
 """The most matches that one page may hold."""
 
+ANY = "*"
+"""In an include: every type, every reference."""
+
+MOST_CONDITIONS, MOST_VALUES = 100, 2000
+"""To plan what has more of them takes the database longer than any caller waits."""
+
 CURSOR = "_cursor"
 """The parameter of page links that tells where a page begins."""
 
@@ -61,8 +67,18 @@ def parse_several(pairs: Iterable[Pair], context: Context, *, lenient: bool = Fa
     for name in names:
         if name not in REGISTRY:
             raise _bad("_type", name, "it is no type of resource that is stored here")
+    if len(names) == len(types) == 1:
+        return _parse_one(next(iter(names)), listed, context, lenient=lenient)
     found = Search(Query("", EVERY.table, types=tuple(names)), among=tuple(REGISTRY[name] for name in names))
     return _read(found, EVERY, listed, context, lenient=lenient)
+
+
+def _parse_one(kind: str, listed: list[Pair], context: Context, *, lenient: bool) -> Search:
+    """Return the search of the one type that ``_type`` names: as one of that type."""
+    found = parse(REGISTRY[kind], (pair for pair in listed if pair[0] != "_type"), context, lenient=lenient)
+    found.query = replace(found.query, types=(kind,))
+    found.used.insert(0, ("_type", kind))
+    return found
 
 
 def _read(
@@ -77,13 +93,20 @@ def _read(
         once.add(name)
         try:
             used = _apply(found, mapping, name, value, context)
-        except UnknownParameter as problem:
-            if not lenient:
-                raise
+        except BadRequest as problem:
+            if not (lenient and isinstance(problem, UnknownParameter)):
+                raise _located(problem, name) from None
             found.ignored += [issue.diagnostics for issue in problem.issues]
         else:
             found.used += [(name, used)] if used else []
     return found
+
+
+def _located(problem: BadRequest, name: str) -> BadRequest:
+    """Return a problem as one of the parameter that the caller gave, wherever in a chain it arose."""
+    base = name.partition(":")[0].partition(".")[0]
+    problem.issues = [replace(issue, expression=f"http.{base}") for issue in problem.issues]
+    return problem
 
 
 def _apply(found: Search, mapping: Mapping, name: str, value: str, context: Context) -> str:
@@ -95,11 +118,20 @@ def _apply(found: Search, mapping: Mapping, name: str, value: str, context: Cont
     if base == "_type" and mapping is EVERY:
         _no_modifier("_type", modifier)
         return value
+    _see_size(found, value)
     made = _asked(found, mapping, name, value, context)
     if made is None:
         return ""
     found.query = replace(found.query, conditions=(*found.query.conditions, made))
     return value
+
+
+def _see_size(found: Search, value: str) -> None:
+    """Raise BadRequest where a search with one parameter more would be too large to plan."""
+    if len(found.query.conditions) >= MOST_CONDITIONS:
+        raise BadRequest(f"A search may have {MOST_CONDITIONS} conditions.")
+    if sum(text.count(",") + 1 for text in (value, *(used for _, used in found.used))) > MOST_VALUES:
+        raise BadRequest(f"A search may have {MOST_VALUES} values.")
 
 
 def _asked(found: Search, mapping: Mapping, name: str, value: str, context: Context) -> Asked | None:
@@ -152,12 +184,36 @@ def _total(found: Search, _mapping: Mapping, modifier: str, value: str) -> str:
     return value
 
 
+def _total_method(found: Search, _mapping: Mapping, modifier: str, value: str) -> str:
+    """Read what the library fhirpy sends to have a count: no parameter of R4."""
+    _no_modifier("_totalMethod", modifier)
+    if value != "count":
+        raise _bad("_totalMethod", value, "count is needed, or the parameter _total")
+    _set(found, total="accurate")
+    return value
+
+
 def _summary(found: Search, _mapping: Mapping, modifier: str, value: str) -> str:
     _no_modifier("_summary", modifier)
     if value not in MODES:
         raise _bad("_summary", value, f"one of {', '.join(MODES)} is needed")
     if value == "count":
         _set(found, count=0)
+    return value
+
+
+def _contained(_found: Search, _mapping: Mapping, modifier: str, value: str) -> str:
+    """Contained resources are no matches here: what stands in them is found through their containers."""
+    _no_modifier("_contained", modifier)
+    if value != "false":
+        raise _bad("_contained", value, "contained resources are not searched by themselves: only false is")
+    return value
+
+
+def _contained_type(_found: Search, _mapping: Mapping, modifier: str, value: str) -> str:
+    _no_modifier("_containedType", modifier)
+    if value not in ("container", "contained"):
+        raise _bad("_containedType", value, "container or contained is needed")
     return value
 
 
@@ -208,20 +264,27 @@ def _revinclude(found: Search, _mapping: Mapping, modifier: str, value: str) -> 
 def _add_include(found: Search, name: str, modifier: str, value: str) -> str:
     if modifier not in ("", "iterate"):
         raise BadRequest(f"{name} has no modifier :{modifier}; it has :iterate.", expression=f"http.{name}")
-    source, parameter, *rest = [*value.split(":"), ""]
-    target = rest[0] if rest and rest[0] else None
-    if source == "*" or len(rest) > 2 or not parameter:
-        raise _bad(name, value, "Type:parameter, Type:parameter:TargetType or Type:* is needed")
-    if source not in REGISTRY:
-        raise UnknownParameter(f"{name}: the type {source} is not known.", expression=f"http.{name}")
-    made = _include_of(REGISTRY[source], name, parameter, target)
+    source, parameter, target, *more = [*value.split(":"), "", ""]
+    if source == ANY and not parameter:
+        parameter = ANY
+    if any(more) or not parameter or (source == ANY and parameter != ANY):
+        raise _bad(name, value, "Type:parameter, Type:parameter:TargetType, Type:* or * is needed")
+    for kind in (source, target):
+        if kind and kind != ANY and kind not in REGISTRY:
+            raise UnknownParameter(f"{name}: the type {kind} is not known.", expression=f"http.{name}")
+    wanted = None if target in ("", ANY) else target
+    made = (
+        Include("", target=wanted)
+        if source == ANY
+        else _include_of(REGISTRY[source], name, parameter, wanted)
+    )
     made = replace(made, reverse=name == "_revinclude", iterate=modifier == "iterate")
     _set(found, includes=(*found.query.includes, made))
     return value
 
 
 def _include_of(mapping: Mapping, name: str, parameter: str, target: str | None) -> Include:
-    if parameter == "*":
+    if parameter == ANY:
         return Include(mapping.type, target=target)
     known = {other: made for other, made in parameters(mapping).items() if includable(made)}
     if parameter not in known:
@@ -242,10 +305,13 @@ Control = Callable[[Search, Mapping, str, str], str]
 _CONTROLS: dict[str, Control] = {
     "_count": _count,
     "_total": _total,
+    "_totalMethod": _total_method,
     "_summary": _summary,
     "_sort": _sort,
     "_include": _include,
     "_revinclude": _revinclude,
+    "_contained": _contained,
+    "_containedType": _contained_type,
     CURSOR: _page,
     "_elements": _nothing,
     "_format": _nothing,

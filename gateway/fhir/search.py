@@ -14,9 +14,12 @@ from gateway.fhir import bundle, params
 from gateway.fhir.bundle import Link
 from gateway.fhir.query_string import Pair, pairs, query_string
 from gateway.fhir.search_values import Context
+from gateway.fhir.terms import held_by
 from gateway.fhir.view import View, view_of
 from mappings.resources import REGISTRY
 from storage.search import BadCursor, Page, Query, TooMany
+from storage.search.include import MOST, STEPS
+from storage.versions import Stored
 
 if TYPE_CHECKING:
     from gateway.records import Caller
@@ -30,6 +33,8 @@ class Records(Protocol):
 
     def search(self, caller: Caller, query: Query) -> Page: ...
 
+    def read(self, caller: Caller, resource_type: str, fhir_id: str) -> Stored: ...
+
 
 def search(
     records: Records, caller: Caller, resource_type: str, text: str, base_url: str, prefer: str = ""
@@ -42,7 +47,8 @@ def search(
     Raises UnsupportedType, UnknownParameter, UnsupportedParameterValue, BadRequest.
     """
     now: datetime = records.clock()
-    context, lenient = Context(now, base_url), is_lenient(prefer)
+    context = Context(now, base_url, held_by(records, caller, base_url))
+    lenient = is_lenient(prefer)
     if not resource_type:
         asked = params.parse_several(pairs(text), context, lenient=lenient)
         return answered(records, caller, asked, view_of(text), base_url, base_url)
@@ -84,7 +90,11 @@ def _run(records: Records, caller: Caller, query: Query) -> Page:
             expression=f"http.{params.CURSOR}",
         ) from None
     except TooMany:
-        raise BadRequest("Too many resources would be included: ask for fewer matches.") from None
+        raise BadRequest(
+            f"More than {MOST} resources would be included, or over more than {STEPS} steps: ask for fewer "
+            "matches or includes.",
+            expression="http._include",
+        ) from None
 
 
 def is_lenient(prefer: str) -> bool:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gateway.fhir.chains import reference_paths, target_types
 from gateway.fhir.conditions import modifiers
 from gateway.fhir.criterion import FILTERS
 from gateway.fhir.filter_tests import operators
 from gateway.fhir.params import CONTROLS, includable
 from mappings.resources import REGISTRY, WITH_TABLES
 from mappings.search import EVERY, SearchParameter, parameters
+from mappings.search_references import reference_paths, target_types
 from storage.search.sort import sort_of, sortable
 
 HEAD = """# Search
@@ -21,9 +21,20 @@ HEAD = """# Search
 What can be asked, printed by `suture docs --search` from the code; a test asks for each line of it.
 
 Values parted by commas are alternatives, a parameter that stands again is one more condition. A date, a
-number and a quantity take the prefixes `eq ne gt lt ge le sa eb ap`. Quantities in units of UCUM are found in
-any unit of the same kind. A reference can be chained (`patient.name`, `subject:Patient.name`) and asked for
-backwards (`_has:Observation:patient:code`), up to five links.
+number and a quantity take the prefixes `eq ne gt lt ge le sa eb ap`. Quantities in units of UCUM are found
+in any unit of the same kind. A reference can be chained (`patient.name`, `subject:Patient.name`) and asked
+for backwards (`_has:Observation:patient:code`), up to five links. Where no type is told, all types are
+followed that the reference may lead to and that have the next parameter, up to a hundred ways in all.
+Chains do not go into contained resources.
+
+`:in` and `:not-in` take the closed value sets of R4 and every ValueSet held here, by its URL or as
+`ValueSet/id`; `:above` and `:below` of codes need their CodeSystem here; of references they follow
+`partOf`; of canonical URLs with a version they go by its parts (`|4` has `|4.0.1` below it).
+
+`near=latitude|longitude|distance|unit`: the unit is one of UCUM's, `km` if none is told; no distance is 10
+km. `_include` and `_revinclude` take `Type:parameter`, `Type:parameter:TargetType`, `Type:*` (every
+reference) and `*`; with `:iterate` they go on from what came along. More than 10,000 included resources,
+or more than 100 steps, are refused. `_totalMethod=count`, which fhirpy sends, asks for the total.
 """
 TITLES = "| parameter | type | modifiers | `_filter` operators | sorts | includes | looks at |"
 RULE = "| --- | --- | --- | --- | --- | --- | --- |"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import decimal
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,10 +17,13 @@ from gateway.errors import UnsupportedParameterValue
 from gateway.fhir.query_string import split, unescape
 from gateway.fhir.text_query import said
 from mappings import text, times, units
-from mappings.definitions import VALUE_SETS, codes, elements_at
+from mappings.definitions import codes, elements_at
 from mappings.search import SearchParameter
+from mappings.search_codes import Held, NotKnown, above, below, members, nothing_held
+from mappings.search_references import nested_types, part_paths
 from storage.model.shared import ContactPoint
 from storage.search.query import (
+    Around,
     Coded,
     Composed,
     Flag,
@@ -28,6 +31,7 @@ from storage.search.query import (
     Measured,
     Number,
     OfType,
+    Positioned,
     Prefix,
     Ref,
     Refers,
@@ -51,17 +55,24 @@ _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}\Z")
 _TENTH = Decimal("0.1")
 _EXACT = decimal.Context(prec=300)
 
+MOST = 10_000
+"""So many codes may a value set, or a part of a code system, have that is asked for."""
+NEAR = "10"
+"""So many kilometres away is near where no distance is asked for."""
+_POINT = "latitude|longitude, latitude|longitude|distance or latitude|longitude|distance|unit is needed"
+
 How = Literal["starts", "exact", "contains", "sounds", "ends", "same"]
 
 
 @dataclass(frozen=True)
 class Context:
-    """What reading values needs beside their text: the time now, for ``ap``, and the base URL of this
-    server.
+    """What reading values needs beside their text: the time now, for ``ap``, the base URL of this server, and
+    what finds the value sets and code systems that it holds.
     """
 
     now: datetime
     base_url: str
+    held: Held = nothing_held
 
 
 @dataclass(frozen=True)
@@ -99,6 +110,8 @@ def _reader(asked: Asked) -> Reader:
         return _of_type
     if asked.modifier in ("in", "not-in"):
         return _members
+    if asked.modifier in ("above", "below") and asked.parameter.type == "token":
+        return _subsumed
     if asked.parameter.type == "number":
         return _number
     return _READERS[type(asked.parameter.targets[0])]
@@ -152,17 +165,43 @@ def _of_type(asked: Asked, value: str) -> tuple[SearchValue, ...]:
 
 
 def _members(asked: Asked, value: str) -> tuple[SearchValue, ...]:
-    """Return the codes of a value set, which must be one of the closed lists that R4 publishes."""
-    url = unescape(value).strip().partition("|")[0]
-    known = url.removeprefix(VALUE_SETS)
-    found = codes(known) if known != url else None
-    if not found:
-        raise asked.refuse(value, f"the value sets known here are the closed ones of R4, {VALUE_SETS}...")
-    tokens = (Token(system, code) for system, listed in sorted(found.items()) for code in sorted(listed))
+    """Return the codes of a value set."""
+    try:
+        found = members(unescape(value).strip(), asked.context.held)
+    except NotKnown as unknown:
+        raise asked.refuse(value, unknown.text) from None
+    if sum(len(listed or ()) for listed in found.values()) > MOST:
+        raise asked.refuse(value, f"a value set may have {MOST} codes here")
+    return _tokens(asked, ((system, listed) for system, listed in sorted(found.items())))
+
+
+def _subsumed(asked: Asked, value: str) -> tuple[SearchValue, ...]:
+    """Return a code and those above or below it in its code system."""
+    system, code, *more = [*(unescape(part).strip() for part in split(value, "|")), ""]
+    if not (system and code) or any(more):
+        raise asked.refuse(value, f"system|code is needed with :{asked.modifier}")
+    step = below if asked.modifier == "below" else above
+    try:
+        found = step(system, code, asked.context.held)
+    except NotKnown as unknown:
+        raise asked.refuse(value, unknown.text) from None
+    if len(found) > MOST:
+        raise asked.refuse(value, f"{MOST} codes may be asked for at once")
+    return _tokens(asked, [(system, found)])
+
+
+def _tokens(asked: Asked, listed: Iterable[tuple[str, frozenset[str] | None]]) -> tuple[SearchValue, ...]:
+    """Return codes by system as values; where there are none, one that nothing has."""
+    codes = [(system, code) for system, known in listed for code in _each(known)]
     target = asked.parameter.targets[0]
-    if isinstance(target, Composed) or (isinstance(target, Coded) and target.system is None):
-        return tuple(_without_system(asked.parameter, token) for token in tokens)
-    return tuple(tokens)
+    plain = isinstance(target, Composed) or (isinstance(target, Coded) and target.system is None)
+    tokens = (Token(system, code) for system, code in codes)
+    found = tuple(_without_system(asked.parameter, token) if plain else token for token in tokens)
+    return found or (Token("", ""),)
+
+
+def _each(known: frozenset[str] | None) -> list[str] | list[None]:
+    return [None] if known is None else sorted(known)
 
 
 def _flag(asked: Asked, value: str) -> tuple[SearchValue, ...]:
@@ -194,10 +233,16 @@ def _said(asked: Asked, value: str) -> tuple[SearchValue, ...]:
 
 def _uri(asked: Asked, value: str) -> tuple[SearchValue, ...]:
     plain = unescape(value)
+    url, _, version = plain.partition("|")
+    if asked.modifier == "below":
+        return (Uri((plain,)), Uri((f"{plain}.",), below=True)) if version else (Uri((plain,), below=True),)
+    if asked.modifier == "above" and version:
+        parts = version.split(".")
+        return (Uri(tuple(f"{url}|{'.'.join(parts[:place])}" for place in range(1, len(parts) + 1))),)
     if asked.modifier == "above":
         steps = [found.start() for found in re.finditer(r"(?<![:/])/", plain)]
         return (Uri((plain, *(plain[:step] for step in steps), *(plain[: step + 1] for step in steps))),)
-    return (Uri((plain,), below=asked.modifier == "below"),)
+    return (Uri((plain,)),)
 
 
 # --- dates and numbers: https://hl7.org/fhir/R4/search.html#prefix ---
@@ -276,6 +321,8 @@ def _amount(
 
 
 def _reference(asked: Asked, value: str) -> tuple[SearchValue, ...]:
+    if asked.modifier in ("above", "below"):
+        return (_nested(asked, value),)
     if asked.modifier == "identifier":
         return tuple(Ref(identifier=token) for token in _token(asked, value) if isinstance(token, Token))
     plain = unescape(value).strip()
@@ -291,6 +338,44 @@ def _reference(asked: Asked, value: str) -> tuple[SearchValue, ...]:
     if ":" not in plain and "/" not in plain:
         raise asked.refuse(value, "an id, Type/id or a URL is needed")
     return (Ref(literal=plain),)
+
+
+def _nested(asked: Asked, value: str) -> Ref:
+    """Read a resource together with those that it is a part of, or that are parts of it."""
+    kinds = nested_types(asked.parameter)
+    local = _LOCAL.match(unescape(value).strip().removeprefix(f"{asked.context.base_url}/"))
+    kind, fhir_id = (local[1], local[2]) if local else (kinds[0], unescape(value).strip())
+    if kind not in kinds or not _ID.match(fhir_id) or (local is None and len(kinds) > 1):
+        raise asked.refuse(value, f"{' or '.join(f'{each}/id' for each in kinds)} is needed")
+    return Ref(kind, fhir_id, along=part_paths(kind), upward=asked.modifier == "above")
+
+
+# --- distances: https://hl7.org/fhir/R4/location.html#search ---
+
+
+def _around(asked: Asked, value: str) -> tuple[SearchValue, ...]:
+    """Read ``latitude|longitude|distance|unit``: kilometres go without saying, and NEAR of them."""
+    texts = [unescape(part).strip() for part in split(value, "|")]
+    if not 2 <= len(texts) <= 4:
+        raise asked.refuse(value, _POINT)
+    north, east, distance, unit = (*texts, "", "")[:4]
+    latitude, longitude = _within(asked, value, north, 90), _within(asked, value, east, 180)
+    if unit and not distance:
+        raise asked.refuse(value, "a unit needs a distance")
+    far = _within(asked, value, distance or NEAR, 100_000_000, least=0)
+    found = units.canonical(far, units.UCUM, unit or "km")
+    if found is None or found[1] != "m":
+        raise asked.refuse(value, "the unit of a distance must be one of UCUM, such as km, m or [mi_us]")
+    return (Around(float(latitude), float(longitude), float(found[0])),)
+
+
+def _within(asked: Asked, value: str, number: str, most: int, least: int | None = None) -> Decimal:
+    if not _NUMBER.match(number):
+        raise asked.refuse(value, _POINT)
+    found = Decimal(number)
+    if not (-most if least is None else least) <= found <= most:
+        raise asked.refuse(value, f"{number} is not between {-most if least is None else least} and {most}")
+    return found
 
 
 # --- several at once: https://hl7.org/fhir/R4/search.html#composite ---
@@ -317,5 +402,6 @@ _READERS: dict[type[Target], Reader] = {
     Measured: _quantity,
     Refers: _reference,
     Written: _uri,
+    Positioned: _around,
     Together: _joint,
 }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mappings.codecs import CODE, DECIMAL, LIST, TEXT
 from mappings.datatypes import ADDRESS, CODEABLE_CONCEPT, CODED, CONTACT_POINT, IDENTIFIER, REFERENCE
 from mappings.element import Mapping, linked, many, one, part, sid, single
+from mappings.search import near
 from storage.model.people import Location
 from storage.model.shared import Identifier
 
@@ -29,6 +30,7 @@ LOCATION = Mapping(
     type="Location",
     table=Location,
     project=(set_pl_key,),
+    search=(near("near", "Location.position", Location.latitude, Location.longitude),),
     lines=(
         many("identifier", IDENTIFIER, search="identifier:token"),
         one("status", Location.status, CODE, search="status:token"),

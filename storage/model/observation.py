@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from storage.model.columns import Boolean, Canonical, Code, Date, Integer, Link, Period, Quantity, Text, index
+from storage.model.research import KINDS, MEMBERS
 from storage.model.resource import Child, Shared, Typed
 
 STATUSES = (
@@ -28,22 +29,7 @@ VALUE_KINDS = (
     "dateTime",
     "Period",
 )
-DETAILS = (
-    "none",
-    "rc_hiparthroplasty",
-    "rc_hipscope",
-    "rc_kneearthroplasty",
-    "rc_kneescope",
-    "rc_rotatorcuff",
-    "rc_shoulderarthroplasty",
-    "rc_shoulderscope",
-    "rc_other",
-    "rc_followup",
-    "rc_outcome",
-    "rc_implant",
-    "rc_complication",
-    "arterial_finding",
-)
+DETAILS = ("none", *KINDS, *MEMBERS, "arterial_finding")
 """The tables that can hold the typed row of an observation."""
 
 

@@ -59,7 +59,11 @@ class Organization(Typed, name="organization", indexes=(index("part_of_id"),)):
     part_of = Link("organization")
 
 
-class Location(Typed, name="location", indexes=(index("status"), index("part_of_id"))):
+class Location(
+    Typed,
+    name="location",
+    indexes=(index("status"), index("part_of_id"), index("latitude", "longitude")),
+):
     """A place; by ``pl_key`` (facility^building^floor^point of care^room^bed) messages find it."""
 
     status = Code("active", "suspended", "inactive")

@@ -31,7 +31,7 @@ class Resource(
     ),
     indexes=(
         index("resource_type", "last_updated", "id", where="deleted_at IS NULL", name="ix_res"),
-        index("last_updated", "id", where="deleted_at IS NULL", name="ix_res_all"),
+        index("last_updated", "id", where="deleted_at IS NULL AND version > 0", name="ix_res_all"),
         index("meta_source", where="meta_source IS NOT NULL", name="ix_res_source"),
     ),
 ):

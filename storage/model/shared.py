@@ -138,7 +138,7 @@ class Reference(
         index("path", "target_fhir_id", "target_type", "owner_id", name="ix_ref_fwd"),
         index("target_id", "path", "owner_id", name="ix_ref_rev"),
         index("path", "ident_value", "ident_system", "owner_id", name="ix_ref_ident"),
-        index("owner_id"),
+        index("owner_id", "path", "target_id", name="ix_ref_own"),
         index("target_type", "target_fhir_id", where="target_id IS NULL", name="ix_ref_open"),
     ),
 ):

@@ -6,15 +6,19 @@ has none, and is then looked for among the references, where it stands as it was
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from storage.model.resource import Resource
+from storage.search import prepared
 from storage.search.query import Asked, Condition, Linked, Place, Query, Ref, Refers
+from storage.search.scope import among, one_of
+from storage.search.slots import AnyOf
+from storage.session import Raw
 
 if TYPE_CHECKING:
     from storage.model.columns import Table
@@ -22,14 +26,17 @@ if TYPE_CHECKING:
 Name = tuple[str, str]
 
 
-def bind(connection: sa.Connection, query: Query) -> Query:
+def bind(connection: Raw, query: Query) -> Query:
     """Return the query with ids in place of names wherever an indexed foreign key can answer."""
     bindable = {table: names for table, names in _named(query).items() if names}
     if not bindable:
         return query
     known: dict[Name, UUID] = {}
     for table, names in bindable.items():
-        known |= _look_up(connection, table, names)
+        types = tuple(sorted({name[0] for name in names}))
+        ids = AnyOf(sorted({name[1] for name in names}))
+        found = prepared.rows(connection, _look_up, table, types, ids)
+        known |= {(row[0], row[1]): row[2] for row in found}
     return replace(query, conditions=tuple(_bound(query, asked, known) for asked in query.conditions))
 
 
@@ -48,9 +55,11 @@ def _indexed(table: type[Table], column: str) -> bool:
 
 
 def _names(target: Refers, asked: Condition) -> list[Name]:
-    """Return the type and id of all values, nothing if one of them has not both, or names a version."""
+    """Return the type and id of all values, nothing if one of them has not both, names a version, or stands
+    for more than itself.
+    """
     values = [value for value in asked.values if isinstance(value, Ref)]
-    if any(value.literal is not None for value in values):
+    if any(value.literal is not None or value.along for value in values):
         return []
     names = [(value.resource_type or target.only or "", value.fhir_id or "") for value in values]
     return names if all(resource_type and fhir_id for resource_type, fhir_id in names) else []
@@ -65,13 +74,13 @@ def _named(query: Query) -> dict[type[Table], list[Name]]:
     return found
 
 
-def _look_up(connection: sa.Connection, table: type[Table], names: Iterable[Name]) -> dict[Name, UUID]:
+def _look_up(table: type[Table], types: Sequence[str], ids: AnyOf) -> sa.Select[*tuple[Any, ...]]:
     head = Resource.table
-    source = head.join(table.table, table.table.c.id == head.c.id)
-    statement = sa.select(head.c.resource_type, head.c.fhir_id, head.c.id).select_from(source)
-    types, ids = {name[0] for name in names}, {name[1] for name in names}
-    statement = statement.where(head.c.resource_type.in_(sorted(types)), head.c.fhir_id.in_(sorted(ids)))
-    return {(row[0], row[1]): row[2] for row in connection.execute(statement)}
+    return (
+        sa.select(head.c.resource_type, head.c.fhir_id, head.c.id)
+        .select_from(head.join(table.table, table.table.c.id == head.c.id))
+        .where(one_of(head.c.resource_type, types), among(head.c.fhir_id, ids))
+    )
 
 
 def _bound(query: Query, asked: Asked, known: dict[Name, UUID]) -> Asked:

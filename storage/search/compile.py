@@ -56,6 +56,10 @@ def condition(scope: Scope, asked: Asked) -> Test:
 
 
 def _combined(scope: Scope, asked: Combined) -> Test:
+    if asked.how == "any" and all(isinstance(part, Chained) and not part.backward for part in asked.parts):
+        # Each way by itself: of alternatives that look at other rows an index could answer none.
+        ways = [_owners(scope, part) for part in asked.parts if isinstance(part, Chained)]
+        return scope.resource.c.id.in_(sa.union_all(*ways))
     tests = [condition(scope, part) for part in asked.parts]
     if asked.how == "all":
         return sa.and_(*tests)
@@ -86,9 +90,26 @@ def _present(scope: Scope, target: Target, *, absent: bool) -> Test:
     return found(scope, where(target), lambda columns: present(target, columns), absent=absent)
 
 
+def _owners(scope: Scope, asked: Chained) -> sa.Select[Any]:
+    """Return the ids of the resources whose references lead to what is asked for."""
+    owner, source, tests = _links(scope, asked)
+    return sa.select(owner).select_from(source).where(*tests).correlate(None)
+
+
 def _chained(scope: Scope, asked: Chained) -> Test:
+    here, source, tests = _links(scope, asked)
+    inner = sa.select(ONE).select_from(source).where(here == scope.resource.c.id, *tests)
+    return sa.exists(inner.correlate(scope.resource))
+
+
+def _links(scope: Scope, asked: Chained) -> tuple[Any, sa.FromClause, list[Test]]:
+    """Return the id of the resource at this end of references, the rows from there to the other end, and that
+    what is asked for holds there.
+    """
     link = alias(Reference.table, scope.depth)
-    other = Scope(asked.resource_type, asked.table, scope.depth + 1)
+    # Of what a reference points to it tells the type itself, and the planner knows better how often.
+    other = Scope(asked.resource_type if asked.backward else "", asked.table, scope.depth + 1)
+    typed = [] if asked.backward else [link.c.target_type == asked.resource_type]
     test = condition(other, asked.condition)
     here, there = link.c.owner_id, link.c.target_id
     if asked.backward:
@@ -96,12 +117,7 @@ def _chained(scope: Scope, asked: Chained) -> Test:
     source = link.join(other.resource, other.resource.c.id == there)
     if other.joined:
         source = source.join(other.typed, other.typed.c.id == other.resource.c.id)
-    inner = (
-        sa.select(ONE)
-        .select_from(source)
-        .where(here == scope.resource.c.id, one_of(link.c.path, asked.paths), other.live(), test)
-    )
-    return sa.exists(inner.correlate_except(link, other.resource, other.typed))
+    return here, source, [one_of(link.c.path, asked.paths), *typed, other.live(), test]
 
 
 def _tests(scope: Scope, query: Query) -> list[Test]:
@@ -109,7 +125,10 @@ def _tests(scope: Scope, query: Query) -> list[Test]:
         if isinstance(asked, Condition) and isinstance(asked.targets[0], Linked):
             ids = [value.resource_id for value in asked.values if isinstance(value, Ref)]
             scope.known[asked.targets[0].column] = [found for found in ids if found is not None]
-    return [scope.live(), *(condition(scope, asked) for asked in query.conditions)]
+    tests = [scope.live(), *(condition(scope, asked) for asked in query.conditions)]
+    # Always so. The index of resources of all types says it too, which keeps other searches away from it:
+    # the newest of one type may lie behind all others.
+    return tests if query.resource_type else [*tests, scope.resource.c.version > sa.literal_column("0")]
 
 
 def page_statement(query: Query, cursor: Cursor | None) -> sa.Select[*tuple[Any, ...]]:

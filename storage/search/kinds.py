@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from storage.search import date, fulltext, quantity, reference, string, token, uri
+from storage.search import date, fulltext, near, quantity, reference, string, token, uri
 from storage.search.query import (
     Coded,
     Composed,
     Flag,
     Linked,
     Measured,
+    Positioned,
     Refers,
     Span,
     Target,
@@ -32,5 +33,6 @@ KINDS: dict[type[Target], Callable[[Any, Any, Any], Test]] = {
     Measured: quantity.measured,
     Worded: fulltext.said,
     Written: uri.written,
+    Positioned: near.positioned,
 }
 """By class of target: of the target, values and columns of a row, whether the row fits one of the values."""

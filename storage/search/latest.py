@@ -10,18 +10,21 @@ import sqlalchemy as sa
 
 from storage.model.resource import Resource, ResourceVersion
 from storage.model.shared import Coding, Concept
+from storage.search import prepared
 from storage.search.bind import bind
 from storage.search.compile import joined_version, listed_statement, stored_columns
 from storage.search.include import TooMany
 from storage.search.query import Coded, Query
-from storage.search.scope import alias
+from storage.search.scope import alias, among
+from storage.search.slots import AnyOf
+from storage.session import Raw
 from storage.versions import Stored
 
 MOST = 100_000
 """So many resources may be looked through."""
 
 
-def latest(connection: sa.Connection, query: Query, group: Coded, most: int) -> list[Stored]:
+def latest(connection: Raw, query: Query, group: Coded, most: int) -> list[Stored]:
     """Return up to ``most`` resources of each group, in the order of the query; ``group`` tells which codes
     count. Those that have a code in common are of one group, and so are those in between; one whose concept
     has no code is in a group with those of the same text. Groups come in the order of their first.
@@ -29,11 +32,11 @@ def latest(connection: sa.Connection, query: Query, group: Coded, most: int) -> 
     Raises TooMany.
     """
     bound = bind(connection, query)
-    ids = [row[0] for row in connection.execute(listed_statement(bound, MOST + 1))]
+    ids = [row[0] for row in prepared.rows(connection, listed_statement, bound, MOST + 1)]
     if len(ids) > MOST:
         raise TooMany
     chosen = first_of_each(ids, _names(connection, ids, group), most)
-    found = {stored.resource_id: stored for stored in _stored(connection, chosen)}
+    found = {row[0]: Stored(*row) for row in prepared.rows(connection, _stored, AnyOf(chosen))}
     return [found[each] for each in chosen if each in found]
 
 
@@ -60,36 +63,35 @@ def first_of_each(
     return [each for held in groups.values() for each in held]
 
 
-def _names(
-    connection: sa.Connection, ids: Sequence[UUID], group: Coded
-) -> Iterable[tuple[UUID, tuple[str, str]]]:
+def _names(connection: Raw, ids: Sequence[UUID], group: Coded) -> Iterable[tuple[UUID, tuple[str, str]]]:
     """Give the codes of each resource, and the texts of those that have none."""
-    elements = group.place.elements
-    coding, concept = alias(Coding.table), alias(Concept.table)
-    codes = sa.select(coding.c.owner_id, coding.c.system, coding.c.code)
+    elements, owners = group.place.elements, AnyOf(ids)
     coded: set[UUID] = set()
-    statement = codes.where(_among(coding.c.owner_id, ids), coding.c.element.in_(elements))
-    for owner, system, code in connection.execute(statement):
+    for owner, system, code in prepared.rows(connection, _codes, elements, owners):
         if code is not None:
             coded.add(owner)
             yield owner, (system or "", code)
-    texts = sa.select(concept.c.owner_id, concept.c.text_norm)
-    for owner, text in connection.execute(
-        texts.where(_among(concept.c.owner_id, ids), concept.c.element.in_(elements))
-    ):
+    for owner, text in prepared.rows(connection, _texts, elements, owners):
         if owner not in coded and text:
             yield owner, ("text", text)
 
 
-def _among(column: Any, ids: Sequence[UUID]) -> sa.ColumnElement[bool]:
-    return column == sa.any_(sa.bindparam(None, list(ids), sa.ARRAY(sa.Uuid())))
+def _codes(elements: Sequence[str], owners: AnyOf) -> sa.Select[*tuple[Any, ...]]:
+    table = alias(Coding.table).c
+    statement = sa.select(table.owner_id, table.system, table.code)
+    return statement.where(among(table.owner_id, owners), table.element.in_(elements))
 
 
-def _stored(connection: sa.Connection, ids: Sequence[UUID]) -> list[Stored]:
+def _texts(elements: Sequence[str], owners: AnyOf) -> sa.Select[*tuple[Any, ...]]:
+    table = alias(Concept.table).c
+    statement = sa.select(table.owner_id, table.text_norm)
+    return statement.where(among(table.owner_id, owners), table.element.in_(elements))
+
+
+def _stored(ids: AnyOf) -> sa.Select[*tuple[Any, ...]]:
     head, version = alias(Resource.table), alias(ResourceVersion.table)
-    statement = (
+    return (
         sa.select(*stored_columns(head.c, version.c))
         .select_from(head.join(version, joined_version(head.c, version.c)))
-        .where(_among(head.c.id, ids))
+        .where(among(head.c.id, ids))
     )
-    return [Stored(*row) for row in connection.execute(statement)]

@@ -19,17 +19,15 @@ from uuid import UUID
 from weakref import WeakKeyDictionary
 
 import msgspec
-import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
-from storage.model.ledger import SiteSetting
+from storage.session import Raw
 
 if TYPE_CHECKING:
     from storage.search.query import Query
 
 SETTING = "cursor-key"
 _SIGNATURE = 16
-_KEYS: WeakKeyDictionary[sa.Engine, bytes] = WeakKeyDictionary()
+_KEYS: WeakKeyDictionary[Raw, bytes] = WeakKeyDictionary()
 
 
 class BadCursor(Exception):
@@ -45,24 +43,24 @@ class Cursor:
     backward: bool = False
 
 
-def signing_key(connection: sa.Connection) -> bytes:
+def signing_key(connection: Raw) -> bytes:
     """Return the secret that all processes of this gateway share; the first that needs it makes it."""
-    known = _KEYS.get(connection.engine)
+    known = _KEYS.get(connection)
     if known is None:
         known = _stored_key(connection) or _make_key(connection)
-        _KEYS[connection.engine] = known
+        _KEYS[connection] = known
     return known
 
 
-def _stored_key(connection: sa.Connection) -> bytes | None:
-    table = SiteSetting.table
-    return connection.execute(sa.select(table.c.value).where(table.c.name == SETTING)).scalar()
+def _stored_key(connection: Raw) -> bytes | None:
+    found = connection.execute("SELECT value FROM site_setting WHERE name = %s", [SETTING]).fetchone()
+    return found[0] if found else None
 
 
-def _make_key(connection: sa.Connection) -> bytes:
+def _make_key(connection: Raw) -> bytes:
     # Two processes may come here together; what stands in the table counts.
-    made = insert(SiteSetting.table).values(name=SETTING, value=secrets.token_bytes(32))
-    connection.execute(made.on_conflict_do_nothing())
+    made = "INSERT INTO site_setting (name, value) VALUES (%s, %s) ON CONFLICT DO NOTHING"
+    connection.execute(made, [SETTING, secrets.token_bytes(32)])
     found = _stored_key(connection)
     if found is None:
         raise LookupError(SETTING)

@@ -11,6 +11,7 @@ from storage.search.query import (
     Linked,
     Measured,
     Place,
+    Positioned,
     Refers,
     Span,
     Target,
@@ -48,6 +49,8 @@ def columns_of(target: Target) -> tuple[str, ...]:
             return (name, *also)
         case Composed(cases=cases):
             return tuple(sorted({name for _, case in cases for name, _ in case}))
+        case Positioned(latitude=latitude, longitude=longitude):
+            return (latitude, longitude)
         case Refers():
             return ("target_fhir_id",)
         case Together():

@@ -152,7 +152,29 @@ class Together:
     parts: tuple[tuple[Target, ...], ...]
 
 
-Target = Coded | Flag | Composed | Words | Span | Refers | Linked | Measured | Worded | Written | Together
+@dataclass(frozen=True)
+class Positioned:
+    """A point on the globe: degrees north and degrees east."""
+
+    place: Place
+    latitude: str
+    longitude: str
+
+
+Target = (
+    Coded
+    | Flag
+    | Composed
+    | Words
+    | Span
+    | Refers
+    | Linked
+    | Measured
+    | Worded
+    | Written
+    | Positioned
+    | Together
+)
 
 
 # --- values ---
@@ -160,7 +182,7 @@ Target = Coded | Flag | Composed | Words | Span | Refers | Linked | Measured | W
 
 @dataclass(frozen=True)
 class Token:
-    """A code and its system. None: any; a system of "": none."""
+    """A code and its system. None: any; a system of "": none. Neither of them: any code at all."""
 
     system: str | None
     code: str | None
@@ -228,6 +250,11 @@ class Ref:
     literal: str | None = None
     identifier: Token | None = None
     resource_id: UUID | None = None
+    along: tuple[str, ...] = ()
+    """Where told, also what is reached from there over references of these paths between resources of its
+    type: those that point to it, or, ``upward``, that it points to, and so on.
+    """
+    upward: bool = False
 
 
 @dataclass(frozen=True)
@@ -239,13 +266,22 @@ class Uri:
 
 
 @dataclass(frozen=True)
+class Around:
+    """All that is within so many metres of a point, which is told in degrees."""
+
+    latitude: float
+    longitude: float
+    metres: float
+
+
+@dataclass(frozen=True)
 class Joint:
     """What is asked of each part of a ``Together``: alternatives."""
 
     parts: tuple[tuple[SearchValue, ...], ...]
 
 
-SearchValue = Token | OfType | Word | When | Number | Said | Ref | Uri | Joint
+SearchValue = Token | OfType | Word | When | Number | Said | Ref | Uri | Around | Joint
 
 
 # --- the query ---
@@ -332,8 +368,8 @@ class Sort:
 @dataclass(frozen=True)
 class Include:
     """Resources to bring along: the targets of references (``paths`` empty: all) of resources of type
-    ``source``, or, ``reverse``, resources of that type whose references point to what was found.
-    ``iterate``: also from those that were brought along.
+    ``source`` ("": of any), or, ``reverse``, resources of that type whose references point to what was
+    found. ``iterate``: also from those that were brought along.
     """
 
     source: str

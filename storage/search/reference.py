@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
+from storage.model.resource import Resource
+from storage.model.shared import Reference
 from storage.search.query import Linked, Ref, Refers, Token
-from storage.search.scope import Columns, Test, one_of
+from storage.search.scope import Columns, Test, alias, one_of
+
+# Names far from those of scopes, within any of which this may stand.
+_FAR = 80
 
 
 def refers(target: Refers, values: Sequence[Ref], columns: Columns) -> Test:
@@ -15,7 +21,9 @@ def refers(target: Refers, values: Sequence[Ref], columns: Columns) -> Test:
     by_type: dict[str | None, list[str]] = {}
     tests: list[Test] = []
     for value in values:
-        if value.fhir_id is not None and value.literal is not None:
+        if value.along:
+            tests.append(columns["target_id"].in_(_reached(value)))
+        elif value.fhir_id is not None and value.literal is not None:
             tests.append(_written(value, columns))
         elif value.fhir_id is not None:
             by_type.setdefault(value.resource_type or target.only, []).append(value.fhir_id)
@@ -29,6 +37,26 @@ def refers(target: Refers, values: Sequence[Ref], columns: Columns) -> Test:
         typed = [columns["target_type"] == resource_type] if resource_type else []
         tests.append(sa.and_(test, *typed))
     return sa.or_(*tests)
+
+
+def _reached(value: Ref) -> sa.Select[Any]:
+    """Return the ids of a resource and of those that are above or below it."""
+    head, link, other = (alias(made.table, _FAR) for made in (Resource, Reference, Resource))
+    reached = (
+        sa.select(head.c.id)
+        .where(head.c.resource_type == value.resource_type, head.c.fhir_id == value.fhir_id)
+        .cte(recursive=True)
+    )
+    here, there = link.c.owner_id, link.c.target_id
+    if not value.upward:
+        here, there = there, here
+    further = (
+        sa.select(other.c.id)
+        .select_from(reached.join(link, here == reached.c.id).join(other, other.c.id == there))
+        .where(one_of(link.c.path, value.along), other.c.resource_type == value.resource_type)
+        .where(other.c.deleted_at.is_(None))
+    )
+    return sa.select(reached.union(further).c.id)
 
 
 def _written(value: Ref, columns: Columns) -> Test:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import sqlalchemy as sa
-
+from storage.search import prepared
 from storage.search.bind import bind
 from storage.search.compile import count_statement, find_statement, page_statement
 from storage.search.include import bring
 from storage.search.page import Cursor, seal, signing_key, unseal
 from storage.search.query import Query
+from storage.session import Raw
 from storage.versions import Stored
 
 _STORED = len(Stored._fields)
@@ -28,7 +28,7 @@ class Page(NamedTuple):
     previous: str | None
 
 
-def run(connection: sa.Connection, query: Query) -> Page:
+def run(connection: Raw, query: Query) -> Page:
     """Return one page of a query.
 
     Raises BadCursor for a cursor that is not ours or of another search, TooMany where includes know no
@@ -39,7 +39,7 @@ def run(connection: sa.Connection, query: Query) -> Page:
         return Page([], [], _total(connection, bound), None, None)
     key = signing_key(connection)
     cursor = unseal(key, query, query.cursor) if query.cursor else None
-    rows: list[Any] = list(connection.execute(page_statement(bound, cursor)))
+    rows = prepared.rows(connection, page_statement, bound, cursor)
     more = len(rows) > query.count
     rows = rows[: query.count]
     if cursor is not None and cursor.backward:
@@ -72,16 +72,7 @@ def _around(rows: list[Any], cursor: Cursor | None, *, more: bool) -> tuple[Curs
     return ahead, behind if cursor is not None and (more or not backward) else None
 
 
-def _total(connection: sa.Connection, query: Query) -> int:
+def _total(connection: Raw, query: Query) -> int:
     if query.total == "estimate":
-        return _estimate(connection, query)
-    return int(connection.execute(count_statement(query)).scalar_one())
-
-
-def _estimate(connection: sa.Connection, query: Query) -> int:
-    """Return how many rows the planner expects."""
-    made: Any = find_statement(query).compile(
-        dialect=connection.dialect, compile_kwargs={"render_postcompile": True}
-    )
-    plan: Any = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {made}", made.params).scalar_one()
-    return int(plan[0]["Plan"]["Plan Rows"])
+        return prepared.estimate(connection, find_statement, query)
+    return int(prepared.rows(connection, count_statement, query)[0][0])

@@ -10,6 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from storage.model.resource import Resource
+from storage.search.slots import AnyOf
 
 if TYPE_CHECKING:
     from storage.model.columns import Table
@@ -92,6 +93,13 @@ def guarded(columns: Columns, place: Place) -> list[Test]:
 def one_of(column: Any, values: Sequence[Any]) -> Test:
     """Return that a column has one of the values."""
     return column == values[0] if len(values) == 1 else column.in_(values)
+
+
+def among(column: Any, asked: AnyOf) -> Test:
+    """Return that a column has one of the values."""
+    if isinstance(asked.values, tuple):
+        return one_of(column, asked.values)
+    return column == sa.any_(sa.bindparam(None, asked.values, sa.ARRAY(column.type)))
 
 
 def hanging(scope: Scope, place: Place, owner: Any = None) -> tuple[sa.FromClause, list[Test]]:

@@ -17,6 +17,7 @@ from storage.search.query import (
     Flag,
     Measured,
     Place,
+    Positioned,
     Sort,
     Span,
     Target,
@@ -49,8 +50,9 @@ def sort_of(name: str, targets: Sequence[Target], *, descending: bool = False) -
 
 
 def sortable(sort: Sort) -> bool:
-    """Tell whether there is a value to sort by: words, and what must be met together, have none."""
-    return not any(isinstance(target, Worded | Together) for target in (sort.target, *sort.others))
+    """Tell whether there is a value to sort by: words, points, and what must be met together, have none."""
+    unordered = (Worded, Positioned, Together)
+    return not any(isinstance(target, unordered) for target in (sort.target, *sort.others))
 
 
 def sort_keys(scope: Scope, sorts: Sequence[Sort]) -> list[Key]:

@@ -8,9 +8,12 @@ import sqlalchemy as sa
 
 from storage.search.query import Word, Words
 from storage.search.scope import Columns, Test
+from storage.search.slots import derived
 
 KEPT = 255
 """So many characters of a folded text are kept."""
+
+_ESCAPE = "/"
 
 
 def words(target: Words, values: Sequence[Word], columns: Columns) -> Test:
@@ -19,29 +22,44 @@ def words(target: Words, values: Sequence[Word], columns: Columns) -> Test:
 
 
 def _word(target: Words, value: Word, columns: Columns) -> Test:
-    norm = columns[target.norm]
+    norm, kept = columns[target.norm], derived(_kept, value.norm)
     if value.how == "sounds":
         return columns[target.phon or target.norm] == (value.phon or value.norm)
     if value.how == "contains":
-        return norm.contains(value.norm, autoescape=True)
+        return norm.like(derived(_containing, value.norm), escape=_ESCAPE)
     if value.how == "ends":
-        return norm.endswith(value.norm, autoescape=True)
+        return norm.like(derived(_ending, value.norm), escape=_ESCAPE)
     if value.how == "same":
-        return norm == value.norm[:KEPT]
+        return norm == kept
     if value.how == "exact":
         # The folded text is what the index holds; it narrows the rows whose text is then compared.
-        return sa.and_(norm == value.norm[:KEPT], columns[target.value] == value.text)
-    return begins(norm, value.norm[:KEPT])
+        return sa.and_(norm == kept, columns[target.value] == value.text)
+    # In byte order what begins with a text is a range of the index.
+    return sa.and_(norm >= kept, norm < derived(following, kept))
 
 
-def begins(column: sa.ColumnElement[str], text: str) -> Test:
-    """Return that a column in byte order begins with a text, as a range of its index."""
-    after = following(text)
-    return column >= text if after is None else sa.and_(column >= text, column < after)
+def _kept(text: str) -> str:
+    return text[:KEPT]
 
 
-def following(text: str) -> str | None:
-    """Return the least text after all those that begin with ``text``; None where there is none."""
+def _containing(text: str) -> str:
+    return f"%{_escaped(text)}%"
+
+
+def _ending(text: str) -> str:
+    return f"%{_escaped(text)}"
+
+
+def _escaped(text: str) -> str:
+    for sign in (_ESCAPE, "%", "_"):
+        text = text.replace(sign, _ESCAPE + sign)
+    return text
+
+
+def following(text: str) -> str:
+    """Return the least text after all kept ones that begin with ``text``; where there is none, one that no
+    kept text reaches.
+    """
     while text:
         last = ord(text[-1]) + 1
         # The code points of surrogates are no characters.
@@ -49,4 +67,4 @@ def following(text: str) -> str | None:
         if last <= 0x10FFFF:
             return text[:-1] + chr(last)
         text = text[:-1]
-    return None
+    return chr(0x10FFFF) * (KEPT + 1)

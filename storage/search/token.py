@@ -18,6 +18,8 @@ def coded(target: Coded, values: Sequence[Token | OfType], columns: Columns) -> 
         {v.code for v in values if isinstance(v, Token) and v.system is None and v.code is not None}
     )
     tests: list[Test] = [one_of(columns[target.code], bare)] if bare else []
+    if Token(None, None) in values:
+        tests.append(columns[target.code].is_not(None))
     by_system: dict[str, list[str | None]] = {}
     for value in values:
         if isinstance(value, OfType):

@@ -14,6 +14,7 @@ from gateway.fhir.bundle import Link
 from gateway.fhir.operations.call import ALWAYS, Call
 from gateway.fhir.query_string import query_string
 from gateway.fhir.search_values import Context
+from gateway.fhir.terms import held_by
 from gateway.unit import mapping_of
 from mappings.operations import LASTN, LATEST_BY, LATEST_OF
 from mappings.search import parameters
@@ -35,7 +36,8 @@ def lastn(call: Call) -> bytes:
     for name, _ in listed:
         if name.partition(":")[0] in (*params.CONTROLS, params.CURSOR):
             raise BadRequest(f"{name} cannot be used with ${LASTN.name}.", expression=f"http.{name}")
-    asked = params.parse(mapping, listed, Context(call.records.clock(), call.base_url))
+    held = held_by(call.records, call.caller, call.base_url)
+    asked = params.parse(mapping, listed, Context(call.records.clock(), call.base_url, held))
     known = parameters(mapping)
     first, *others = known[LATEST_BY].targets
     query = replace(asked.query, sort=(Sort(LATEST_BY, first, descending=True, others=tuple(others)),))

@@ -239,3 +239,26 @@ def test_what_is_returned_is_what_is_preferred(fhir: Fhir, method: str) -> None:
     assert ask("return=OperationOutcome", 2).json()["resourceType"] == "OperationOutcome"
     assert ask("return=representation", 3).json()["multipleBirthInteger"] == 3
     assert ask("respond-async; wait=1", 4).json()["multipleBirthInteger"] == 4
+
+
+# --- criteria that name what is held here ---
+
+
+def test_criteria_know_the_value_sets_that_are_held(fhir: Fhir) -> None:
+    codes = {"compose": {"include": [{"system": "urn:bones", "concept": [{"code": "tibia"}]}]}}
+    named = {"resourceType": "ValueSet", "url": "urn:shins", "status": "active", **codes}
+    assert fhir.post("ValueSet", named).status_code == 201
+    told = {"code": {"coding": [{"system": "urn:bones", "code": "tibia"}]}}
+    finding = {"resourceType": "Observation", "status": "final", **told}
+    criteria = "code:in=urn:shins"
+    assert fhir.post("Observation", finding, if_none_exist=criteria).status_code == 201
+    assert fhir.post("Observation", finding, if_none_exist=criteria).status_code == 200
+    entry = {"method": "POST", "url": "Observation", "ifNoneExist": criteria}
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "transaction",
+        "entry": [{"resource": finding, "request": entry}],
+    }
+    assert fhir.post("", bundle).json()["entry"][0]["response"]["status"].startswith("200")
+    assert fhir.delete(f"Observation?{criteria}").status_code == 204
+    assert fhir.get("Observation?_summary=count").json()["total"] == 0

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
@@ -173,6 +174,25 @@ def test_a_quantity_is_found_in_any_unit_of_its_kind(library: Library, text: str
     assert sorted(library.ids("Observation", text)) == ids.split()
 
 
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        (f"quantity=2|{UCUM}|g", "s1 s2"),
+        (f"quantity=2000|{UCUM}|mg", "s1 s2"),
+        (f"quantity=gt0.002|{UCUM}|kg", "s3"),
+        ("quantity=2||g", "s1"),
+        ("quantity=gt1", "s1 s2 s3"),
+        (f"_filter=quantity lt 1|{UCUM}|kg", "s1 s2 s3"),
+    ],
+)
+def test_a_quantity_of_a_type_without_tables_is_found_in_any_unit_too(
+    library: Library, text: str, ids: str
+) -> None:
+    for name, value, unit in (("s1", 2, "g"), ("s2", 2000, "mg"), ("s3", Decimal("2.5"), "g")):
+        library.put("Substance", name, code={"text": "salt"}, instance=[{"quantity": amount(value, unit)}])
+    assert sorted(library.ids("Substance", text)) == ids.split()
+
+
 def test_ages_and_lengths_of_stay_are_compared_across_units_too(library: Library) -> None:
     assert library.ids("Condition", f"onset-age=2|{UCUM}|a") == ["d1"]
     assert library.ids("Condition", f"onset-age=gt2|{UCUM}|a") == []
@@ -221,6 +241,7 @@ SYSTEM = [
     ("_type=Patient,Organization&_filter=_id eq p1 or _id eq o1", "Organization/o1 Patient/p1"),
     ("_type=Patient,Organization&_has:Observation:patient:date=2021", "Patient/p2"),
     ("_type=Patient&family=smith", "Patient/p2 Patient/p3"),
+    ("_type=Patient&_sort=family&family=peterson,smith", "Patient/p1 Patient/p2 Patient/p3"),
 ]
 
 

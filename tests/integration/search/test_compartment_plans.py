@@ -16,6 +16,7 @@ from gateway.fhir.search_values import Context
 from gateway.records import Caller, Records
 from storage.search.bind import bind
 from storage.search.compile import page_statement
+from storage.search.prepared import statement
 from storage.search.query import Query
 from storage.session import Store
 from tests.fixtures.multitude import Multitude, load
@@ -68,15 +69,12 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
     ],
 )
 def test_no_big_table_is_read_from_end_to_end(crowd: Store, search: str) -> None:
-    with crowd.sql() as connection:
-        query = bind(connection, asked(crowd, search))
-        made: Any = page_statement(query, None).compile(
-            dialect=connection.dialect, compile_kwargs={"render_postcompile": True}
-        )
-        plan: Any = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {made}", made.params).scalar_one()
-        told = connection.exec_driver_sql("SELECT relname, reltuples FROM pg_class WHERE relkind = 'r'")
+    with crowd.connection() as connection:
+        made, values = statement(page_statement, bind(connection, asked(crowd, search)), None)
+        plan: Any = connection.execute(b"EXPLAIN (FORMAT JSON) " + made.text, values).fetchone()
+        told = connection.execute("SELECT relname, reltuples FROM pg_class WHERE relkind = 'r'").fetchall()
         sizes: dict[str, float] = {name: count for name, count in told}  # noqa: C416
-    found = list(nodes(plan[0]["Plan"]))
+    found = list(nodes(plan[0][0]["Plan"]))
     read = [node["Relation Name"] for node in found if node["Node Type"] == "Seq Scan"]
     assert [name for name in read if sizes[name] >= BIG] == []
     assert sizes["reference"] >= BIG

@@ -12,6 +12,7 @@ from gateway.fhir.params import includable
 from gateway.fhir.search_page import table
 from mappings.resources import REGISTRY, WITH_TABLES
 from mappings.search import SearchParameter, parameters
+from mappings.search_references import nested_types
 from storage.search.query import Flag
 from storage.search.sort import sort_of, sortable
 from storage.session import Store
@@ -25,6 +26,7 @@ VALUES = {
     "quantity": "gt5.4|http://unitsofmeasure.org|mg,3",
     "number": "7,lt2",
     "uri": "http://x.org/a",
+    "special": "-72.5|0|10|km",
 }
 PAGE = Path(__file__).parents[3] / "docs" / "search.md"
 VALUE_SET = "http://hl7.org/fhir/ValueSet/administrative-gender"
@@ -47,7 +49,17 @@ EACH = [
 def library(store: Store, _wipe: str) -> Library:
     with store.connection() as connection:
         connection.execute(_wipe.encode())
-    return Library(store)
+    made = Library(store)
+    # What codes are below one is told by their code system.
+    made.put(
+        "CodeSystem",
+        "x",
+        url="urn:x",
+        status="active",
+        content="complete",
+        concept=[{"code": "1", "concept": [{"code": "2"}]}],
+    )
+    return made
 
 
 def value(parameter: SearchParameter) -> str:
@@ -56,14 +68,20 @@ def value(parameter: SearchParameter) -> str:
     return "true" if isinstance(parameter.targets[0], Flag) else VALUES[parameter.type]
 
 
+def of_modifier(parameter: SearchParameter, modifier: str) -> str:
+    if modifier in ("above", "below"):
+        nested = [f"{kind}/1" for kind in nested_types(parameter)]
+        return {"token": "urn:x|1", "reference": ",".join(nested)}.get(parameter.type, "") or value(parameter)
+    return OF_MODIFIERS.get(modifier, value(parameter))
+
+
 @pytest.mark.parametrize(("type_name", "parameter"), EACH, ids=[f"{name}-{made.name}" for name, made in EACH])
 def test_each_parameter_can_be_asked_for_with_each_of_its_modifiers(
     library: Library, type_name: str, parameter: SearchParameter
 ) -> None:
     searches = [f"{parameter.name}={value(parameter)}"]
     searches += [
-        f"{parameter.name}:{modifier}={OF_MODIFIERS.get(modifier, value(parameter))}"
-        for modifier in modifiers(parameter)
+        f"{parameter.name}:{modifier}={of_modifier(parameter, modifier)}" for modifier in modifiers(parameter)
     ]
     for text in searches:
         assert library.links(library.bundle(type_name, text))["self"].startswith(parameter.name), text

@@ -18,6 +18,7 @@ from storage.model.columns import Code
 from storage.model.shared import ContactPoint, Identifier
 from storage.search.bind import bind
 from storage.search.compile import page_statement
+from storage.search.prepared import statement
 from storage.search.query import Coded, Composed, Flag, Place, Refers, Target, Worded, Written
 from storage.session import Store
 from tests.fixtures.multitude import SYSTEM, UCUM, Multitude, load
@@ -78,6 +79,11 @@ MedicationStatement?patient=p5&status=active
 Coverage?patient=p5&status=active
 Patient?_has:Observation:patient:code=code 5
 Observation?patient.family=family 12
+Observation?subject.family=family 12
+Observation?subject.name=family 12
+Observation?performer.name=family 12
+Encounter?location:below=Location/l5
+Location?partof:above=Location/l5
 Patient?_list=l5
 Patient?_filter=family sw "family 12" and gender eq male
 Patient?_sort=-_lastUpdated
@@ -126,6 +132,7 @@ def value(type_name: str, parameter: SearchParameter) -> str:
 def plain(parameter: SearchParameter, target: Target) -> str:
     named = target.place.elements[0] if target.place.elements else "name"
     values = {"date": "2021-05-05", "number": "7", "quantity": f"54.3|{UCUM}|mg", "string": f"{named} 12"}
+    values["special"] = "5.5|5.5|1|km"
     return values[parameter.type]
 
 
@@ -154,12 +161,10 @@ EACH = [
 def plan_of(store: Store, search: str) -> dict[str, Any]:
     type_name, _, text = search.partition("?")
     query = parse(REGISTRY[type_name], pairs(text), CONTEXT).query
-    with store.sql() as connection:
-        made: Any = page_statement(bind(connection, query), None).compile(
-            dialect=connection.dialect, compile_kwargs={"render_postcompile": True}
-        )
-        found: Any = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {made}", made.params).scalar_one()
-    return found[0]["Plan"]
+    with store.connection() as connection:
+        made, values = statement(page_statement, bind(connection, query), None)
+        found: Any = connection.execute(b"EXPLAIN (FORMAT JSON) " + made.text, values).fetchone()
+    return found[0][0]["Plan"]
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

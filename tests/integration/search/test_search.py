@@ -4,7 +4,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from gateway.errors import BadRequest, UnsupportedParameterValue, UnsupportedType
 from gateway.fhir import search as door
@@ -12,7 +11,6 @@ from gateway.fhir.params import parse
 from gateway.fhir.query_string import pairs
 from gateway.fhir.search_values import Context
 from mappings.resources import REGISTRY
-from storage.model.ledger import SiteSetting
 from storage.search import page
 from storage.search.bind import bind
 from storage.search.query import Condition
@@ -83,6 +81,8 @@ def write(library: Library) -> None:
     gone = {"subject": {"identifier": {"system": "urn:a", "value": "77"}}}
     library.put("Observation", "n1", status="final", code={"text": "Glucose, fasting"}, **gone)
     library.put("Observation", "u1", **observation("4-5"), subject={"reference": "http://far/Patient/1"})
+    both = [{"reference": "Organization/o1"}, {"reference": "Patient/p2"}]
+    library.put("Observation", "x1", **observation("9-9", performer=both, focus=both[1:]))
     library.put(
         "DiagnosticReport",
         "d1",
@@ -138,6 +138,10 @@ MATCHES = [
     ("Patient", "gender:not=male", "p1 p3"),
     ("Patient", "gender=http://hl7.org/fhir/administrative-gender|male", "p2"),
     ("Patient", "gender=urn:x|male", ""),
+    ("Patient", "gender=http://hl7.org/fhir/administrative-gender|", "p1 p2"),
+    ("Patient", "gender=http://hl7.org/fhir/administrative-gender|,nothing", "p1 p2"),
+    ("Patient", "gender:not=http://hl7.org/fhir/administrative-gender|", "p3"),
+    ("Patient", "_contained=false&gender=male", "p2"),
     ("Patient", "active=true", "p1"),
     ("Patient", "active:not=true", "p2 p3"),
     ("Patient", "active=true,false", "p1 p3"),
@@ -158,7 +162,7 @@ MATCHES = [
     ("Patient", "_id=p1,p3", "p1 p3"),
     ("Observation", "code=1-8", "q0 q1 q2"),
     ("Observation", f"code={LOINC}|1-8,{LOINC}|2-9", "q0 q1 q2 s1"),
-    ("Observation", "code:not=1-8,2-9", "i1 n1 u1"),
+    ("Observation", "code:not=1-8,2-9", "i1 n1 u1 x1"),
     ("Observation", "code:missing=true", ""),
     ("Observation", "code:text=gluc", "n1"),
     ("Observation", "code:text=test no 2", "s1"),
@@ -199,15 +203,27 @@ MATCHES = [
     ("Observation", "subject:identifier=urn:a|77", "n1"),
     ("Observation", "subject:identifier=77", "n1"),
     ("Observation", "patient:identifier=urn:a|77", "n1"),
-    ("Observation", "subject:missing=true", "s1"),
+    ("Observation", "subject:missing=true", "s1 x1"),
     ("Observation", "patient=p1&code=1-8&date=2020-02", "q1"),
     ("Patient", "general-practitioner:missing=false", "p2"),
     # Along references, and back.
     ("Observation", "patient.family=smith", "q2"),
     ("Observation", "subject:Patient.organization.name=mercy", "q0 q1"),
     ("Observation", "patient.gender:not=male", "q0 q1"),
+    ("Observation", "subject.name=smith", "q2"),
+    ("Observation", "subject.family=smith", "q2"),
+    ("Observation", "subject.identifier=urn:a|1,x", "q0 q1"),
+    ("Observation", "subject.organization.name=mercy", "q0 q1"),
+    ("Observation", "focus.family=smith", "x1"),
+    ("Observation", "focus.family=mercy", ""),
+    ("Observation", "performer.name=mercy", "x1"),
+    ("Observation", "performer.identifier=urn:b|1", "x1"),
+    ("Observation", "performer:Patient.name=smith", "x1"),
+    ("Observation", "performer:Organization.name=smith", ""),
+    ("Observation", "performer.name=mercy,smith", "x1"),
     ("Patient", "_has:Observation:patient:value-quantity=gt7", "p1"),
     ("Patient", "_has:Observation:patient:_has:DiagnosticReport:result:status=final", "p1"),
+    ("Organization", "_has:Observation:performer:code=9-9", "o1"),
     ("Organization", "_has:Patient:organization:_has:Observation:patient:code=1-8", "o1"),
 ]
 
@@ -220,7 +236,7 @@ def test_a_search_finds_what_it_asks_for(library: Library, type_name: str, text:
 def bound_targets(library: Library, text: str) -> list[str]:
     context = Context(START, BASE)
     query = parse(REGISTRY["Observation"], pairs(text), context).query
-    with library.records.store.sql() as connection:
+    with library.records.store.connection() as connection:
         bound = bind(connection, query)
     return [type(asked.targets[0]).__name__ for asked in bound.conditions if isinstance(asked, Condition)]
 
@@ -295,6 +311,16 @@ INCLUDES = [
         "d1 q0 q1",
     ),
     ("DiagnosticReport", "_include=DiagnosticReport:*", "q0 s1"),
+    ("DiagnosticReport", "_include=*", "q0 s1"),
+    ("DiagnosticReport", "_include=DiagnosticReport:*:Patient", ""),
+    ("DiagnosticReport", "_include:iterate=*", "o1 p1 q0 s1"),
+    ("DiagnosticReport", "_include=*&_include:iterate=Observation:*:Patient", "p1 q0 s1"),
+    ("Patient", "_id=p1&_revinclude=*", "q0 q1"),
+    ("Patient", "_id=p1&_revinclude=Observation:*", "q0 q1"),
+    ("Patient", "_id=p1&_revinclude=DiagnosticReport:*", ""),
+    ("Patient", "_id=p1&_revinclude:iterate=*", "d1 q0 q1"),
+    ("Organization", "_id=o1&_revinclude:iterate=*", "d1 o2 p1 p3 q0 q1 x1"),
+    ("Patient", "_id=p3&_include:iterate=*&_revinclude:iterate=*", "d1 o1 o2 p1 p2 q0 q1 q2 s1 x1"),
 ]
 
 
@@ -315,6 +341,35 @@ def test_pages_that_are_too_full_of_includes_are_refused(
         library.bundle("Patient", "_id=p1&_revinclude=Observation:patient")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "subject.famly=x",
+        "subject.=x",
+        "code.name=x",
+        "focus.identifier=x",
+        "based-on.based-on.based-on.subject.name=x",
+        "subject:Unicorn.name=x",
+        "subject.gender:below=male",
+        "_include=Observation",
+        "_include=*:subject",
+        "_include=Unicorn:subject",
+        "_include=Observation:subject:Unicorn",
+        "_include=Observation:subject:Patient:more",
+        "_include=Observation:code",
+        "_revinclude:recurse=*",
+        "_totalMethod=estimate",
+        "_contained=both",
+        "_containedType=neither",
+    ],
+)
+def test_a_chain_or_include_that_leads_nowhere_is_refused(library: Library, text: str) -> None:
+    with pytest.raises(BadRequest) as refused:
+        library.bundle("Observation", text)
+    first = text.partition("=")[0].partition(":")[0].partition(".")[0]
+    assert refused.value.issues[0].expression == f"http.{first}"
+
+
 def test_a_cursor_of_another_search_is_refused(library: Library) -> None:
     text = library.links(library.bundle("Patient", "_count=1"))["next"]
     with pytest.raises(UnsupportedParameterValue):
@@ -329,12 +384,12 @@ def test_an_unknown_type_is_refused(library: Library) -> None:
 
 
 def test_all_processes_sign_with_the_key_that_the_first_one_stored(clean: Store) -> None:
-    with clean.sql() as connection:
+    with clean.connection() as connection:
         page._KEYS.clear()
         made = page.signing_key(connection)
         page._KEYS.clear()
         assert page.signing_key(connection) == made
-        assert connection.execute(sa.select(SiteSetting.table.c.value)).scalars().all() == [made]
+        assert connection.execute("SELECT value FROM site_setting").fetchall() == [(made,)]
 
 
 def test_a_deleted_resource_is_neither_found_nor_included_nor_followed(clean: Store) -> None:
