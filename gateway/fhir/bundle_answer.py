@@ -35,11 +35,18 @@ def preference(header: str) -> str:
     return answer.preference(header) if "return" in header.lower() else "minimal"
 
 
-def response(kind: str, answers: Iterable[Done | Problem], prefer: str) -> bytes:
-    """Return the Bundle that answers a ``kind`` of Bundle; ``prefer`` tells what is shown of writes."""
-    entries = [_failed(found) if isinstance(found, Problem) else _done(found, prefer) for found in answers]
+def response(kind: str, answers: Iterable[Done | Problem | bytes], prefer: str) -> bytes:
+    """Return the Bundle that answers a ``kind`` of Bundle; ``prefer`` tells what is shown of writes. Bytes
+    are an entry as ``entry`` has made it before.
+    """
+    entries = [found if isinstance(found, bytes) else entry(found, prefer) for found in answers]
     listed = b',"entry":[' + b",".join(entries) + b"]" if entries else b""
     return b'{"resourceType":"Bundle","type":"' + kind.encode() + b'-response"' + listed + b"}"
+
+
+def entry(found: Done | Problem, prefer: str) -> bytes:
+    """Return the entry that tells what became of one."""
+    return _failed(found) if isinstance(found, Problem) else _done(found, prefer)
 
 
 def _done(done: Done, prefer: str) -> bytes:

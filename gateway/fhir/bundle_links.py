@@ -49,7 +49,7 @@ class Place:
 
 class Links:
     """The links of one transaction. ``criteria_of`` reads a conditional reference, ``find`` returns the ids
-    of what criteria find among what is stored and stays.
+    of what criteria find when all is written, apart from entries that carry an identifier they ask for.
     """
 
     def __init__(
@@ -66,8 +66,10 @@ class Links:
         self._found: dict[str, str] = {}
         self._identified: dict[tuple[str, str], list[tuple[str | None, Place]]] | None = None
 
-    def of(self, full_url: str | None) -> Link:
-        """Return the link function for the resource of an entry."""
+    def of(self, full_url: str | None, *, resolving: bool = True) -> Link:
+        """Return the link function for the resource of an entry; where it is not ``resolving``, conditional
+        references stay.
+        """
         root = _ROOT.fullmatch(full_url or "")
         base = root[1] if root else ""
 
@@ -75,7 +77,7 @@ class Links:
             if literal.startswith("#"):
                 return literal
             made = self._by_place(literal, base, value)
-            if made is None and field is not None and "?" in literal:
+            if made is None and resolving and field is not None and "?" in literal:
                 made = self._by_criteria(literal)
             if made is None:
                 return literal
@@ -107,12 +109,17 @@ class Links:
 
     # --- conditional references: https://hl7.org/fhir/R4/http.html#condref ---
 
-    def _by_criteria(self, literal: str) -> str | None:
+    def criteria(self, literal: str) -> Criteria | None:
+        """Return the criteria of a conditional reference, None where it is none. Raises Problem."""
         found = _CONDITIONAL.fullmatch(literal)
-        if found is None:
-            return None
+        return self._criteria_of(found[1], found[2]) if found else None
+
+    def _by_criteria(self, literal: str) -> str | None:
         if literal not in self._found:
-            self._found[literal] = self._resolve(self._criteria_of(found[1], found[2]), literal)
+            criteria = self.criteria(literal)
+            if criteria is None:
+                return None
+            self._found[literal] = self._resolve(criteria, literal)
         return self._found[literal]
 
     def _resolve(self, criteria: Criteria, literal: str) -> str:
@@ -135,13 +142,13 @@ class Links:
         yield from (place for place in self._places if place.criteria == criteria.text)
         if self._identified is None:
             self._identified = _identified(self._places)
-        for token in _identifiers(criteria):
+        for token in identifiers(criteria):
             for system, place in self._identified.get((criteria.resource_type, token.code or ""), ()):
                 if token.system is None or token.system == (system or ""):
                     yield place
 
 
-def _identifiers(criteria: Criteria) -> Iterator[Token]:
+def identifiers(criteria: Criteria) -> Iterator[Token]:
     """Yield the identifiers that criteria ask for, where they ask for nothing else."""
     conditions = criteria.query.conditions
     if len(conditions) == 1 and isinstance(conditions[0], Condition):

@@ -12,7 +12,7 @@ from gateway.conditional import Change
 from gateway.errors import UnsupportedMediaType, ValueInvalid
 from gateway.fhir import wire
 from gateway.fhir.entries import Entry
-from gateway.fhir.patch import FHIRPATH_PATCH, KINDS, change_of
+from gateway.fhir.patch import FHIRPATH_PATCH, KINDS, PLAIN_JSON, change_of, language_of
 
 
 def patch_in(entry: Entry) -> Change:
@@ -24,10 +24,10 @@ def patch_in(entry: Entry) -> Change:
         body = _data(resource.get("data"))
     elif resource.get("resourceType") != "Parameters":
         raise ValueInvalid("A patch is a Binary or Parameters.", expression="resource.resourceType")
-    if kind not in KINDS:
+    if kind not in (*KINDS, *PLAIN_JSON):
         allowed = ", ".join(KINDS)
         raise UnsupportedMediaType(f"A patch is of the type {allowed}.", expression="resource.contentType")
-    return change_of(kind, body, entry.resource_type)
+    return change_of(language_of(kind, body), body, entry.resource_type)
 
 
 def _data(data: object) -> bytes:

@@ -5,7 +5,9 @@ https://hl7.org/fhir/R4/http.html#trules
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -26,11 +28,17 @@ look by criteria, if as many of them do.
 
 
 class Context(NamedTuple):
-    """Where a batch or transaction runs: the records, who calls, and the base URL as the caller sees it."""
+    """Where a batch or transaction runs: the records, who calls, the base URL as the caller sees it, and what
+    the CapabilityStatement tells of the server: since when it runs, whether pages of other origins may call.
+    ``prefer`` is the header, which counts for searches of entries too.
+    """
 
     records: Records
     caller: Caller
     base_url: str
+    started: datetime | None = None
+    cors: bool = False
+    prefer: str = ""
 
 
 @dataclass
@@ -56,10 +64,14 @@ class Task:
 class Targets:
     """The search for what the writing entries of a transaction mean; ``at`` is the entry in work."""
 
-    def __init__(self, context: Context, unit: Unit, tasks: list[Task]) -> None:
+    def __init__(
+        self, context: Context, unit: Unit, tasks: list[Task], calling: Sequence[Entry] = ()
+    ) -> None:
         self.context = context
         self.unit = unit
         self.tasks = tasks
+        self.calling = calling
+        """The entries that call an operation which changes the resource that they name."""
         self.at: Entry | None = None
         self.deleted: dict[UUID, Record] = {}
         """What goes, by its id in the database."""
@@ -95,7 +107,8 @@ class Targets:
 
     def criteria(self, resource_type: str, text: str) -> Criteria:
         """Return the criteria that a text tells. Raises as ``criteria_of``."""
-        return criteria_of(resource_type, text, self.context.records.clock(), self.context.base_url)
+        records, caller, base_url, *_ = self.context
+        return criteria_of(records, caller, resource_type, text, base_url)
 
     def _find_by_criteria(self) -> None:
         """Look for what entries name by criteria: what is deleted first, since nothing finds it any more."""
@@ -149,13 +162,15 @@ class Targets:
     def _refuse_overlaps(self) -> None:
         """See that no two entries write the same resource. Raises BadRequest."""
         seen: dict[tuple[str, str], int] = {}
-        for task in self.tasks:
-            self.at = task.entry
-            for name in _identities(task):
+        named = [(task.entry, _identities(task)) for task in self.tasks]
+        named += [(entry, [(entry.resource_type, entry.fhir_id or "")]) for entry in self.calling]
+        for entry, names in named:
+            self.at = entry
+            for name in names:
                 if name in seen:
                     told = f"Bundle.entry[{seen[name]}] writes the same resource."
                     raise errors.BadRequest(told, expression="request.url")
-                seen[name] = task.entry.place
+                seen[name] = entry.place
         self.at = None
 
     def _make_room(self, task: Task) -> None:

@@ -17,12 +17,17 @@ from gateway.errors import BadRequest, Issue, MethodNotAllowed, NotFound, Proble
 from gateway.fhir import validate
 from gateway.fhir.walk import MOST_ISSUES, Walk
 from mappings import definitions
+from mappings.operations import OPERATIONS
 
 Object = dict[str, Any]
 KINDS = ("batch", "transaction")
 READING = frozenset({"GET", "HEAD"})
-ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2, "GET": 3, "HEAD": 3}
-"""In which order the methods of a transaction take effect, however its entries stand."""
+CALLING, LOOKING = 3, 4
+ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2, "GET": LOOKING, "HEAD": LOOKING}
+"""In which order the methods of a transaction take effect, however its entries stand. Operations that change
+something come after all else that writes, what changes nothing comes last.
+"""
+_CHANGING = frozenset(offered.name for offered in OPERATIONS if offered.changes)
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _VERSIONED = re.compile(r"/_history/[A-Za-z0-9\-.]{1,64}$")
@@ -62,6 +67,26 @@ class Entry:
         return self.path[1] if len(self.path) > 1 else None
 
     @property
+    def operation(self) -> str | None:
+        """The name of the operation that the URL calls, without its `$`; None where it calls none."""
+        last = self.path[-1]
+        return last[1:] if last.startswith("$") else None
+
+    @property
+    def searches(self) -> bool:
+        """Whether it is a search by POST: https://hl7.org/fhir/R4/http.html#search."""
+        return self.method == "POST" and self.path[-1] == "_search"
+
+    @property
+    def stage(self) -> int:
+        """When it takes effect."""
+        if self.searches:
+            return LOOKING
+        if self.method == "POST" and self.operation is not None:
+            return CALLING if self.operation in _CHANGING else LOOKING
+        return ORDER[self.method]
+
+    @property
     def criteria(self) -> str | None:
         """The condition by which the resource is found: of a conditional create, update, patch or delete."""
         if self.method == "POST":
@@ -98,7 +123,7 @@ def read(raw: Any, place: int, kind: str, base_url: str) -> Entry:
     entry = Entry(place, request["method"], url, raw.get("resource"), raw.get("fullUrl"), request)
     try:
         _see_request(entry)
-        if entry.resource is not None and entry.method in ("POST", "PUT"):
+        if entry.resource is not None and entry.method in ("POST", "PUT") and entry.stage < CALLING:
             id_wanted = entry.fhir_id if entry.method == "PUT" else None
             only = kind == "transaction"
             validate.check(entry.resource, entry.resource_type, id_wanted, conditional_references=only)
@@ -170,7 +195,10 @@ def _repeated(entries: list[Entry]) -> Iterator[Issue]:
 
 def _see_request(entry: Entry) -> None:
     """See that a method comes with the URL and the resource that it needs. Raises Problem."""
-    if entry.method in READING:
+    if entry.searches and entry.resource is not None:
+        told = "A search has no resource here: its parameters are those of the URL."
+        raise BadRequest(told, expression="resource")
+    if entry.stage >= CALLING:
         return
     parts, issues = entry.path, list[Issue]()
     if not definitions.is_resource_type(parts[0]):

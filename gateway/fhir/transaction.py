@@ -1,7 +1,8 @@
 """transaction: https://hl7.org/fhir/R4/http.html#transaction.
 
 All entries take effect in one unit of work, or none does. Whatever their order in the Bundle: deletions come
-first, then creations, then updates and patches, then what is read.
+first, then creations, then updates and patches, then operations that change something, then what is read or
+calculated.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from typing import Any
 from uuid import UUID
 
 from gateway import conditional, errors
-from gateway.conditional import see_version
+from gateway.conditional import Criteria, see_version
 from gateway.fhir import bundle_reads
 from gateway.fhir.bundle_answer import Done
-from gateway.fhir.bundle_links import Links, Place
+from gateway.fhir.bundle_links import Links, Place, identifiers
+from gateway.fhir.bundle_outlook import Outlook
+from gateway.fhir.bundle_overlaps import Overlaps
 from gateway.fhir.bundle_patch import patch_in
 from gateway.fhir.bundle_targets import MANY, Context, Targets, Task
-from gateway.fhir.entries import ORDER, READING, Entry, located
+from gateway.fhir.entries import CALLING, Entry, located
 from gateway.fhir.rewrite import rewritten
 from gateway.unit import Unit, mapping_of, stored
 from mappings import resource
@@ -27,20 +30,27 @@ from storage.errors import Duplicate, Stale, StorageError
 from storage.model.columns import Row
 from storage.model.shared import Identifier
 from storage.record import Record
+from storage.session import Session
 from storage.versions import Stored
 from storage.writer import Change
 
+Tell = Callable[[Session, list[Done]], None]
 
-def run(context: Context, entries: list[Entry]) -> list[Done]:
+
+def run(context: Context, entries: list[Entry], tell: Tell | None = None) -> list[Done]:
     """Let entries take effect together; return what became of each, in their order.
 
+    ``tell`` is called with that before it is committed, and may still prevent it by raising a Problem.
     Raises one Problem, which names the entry that is to blame.
     """
     attempts: list[Transaction] = []
 
     def work(unit: Unit) -> list[Done]:
         attempts.append(Transaction(context, unit, entries))
-        return attempts[-1].run()
+        done = attempts[-1].run()
+        if tell is not None:
+            tell(unit.session, done)
+        return done
 
     try:
         try:
@@ -62,9 +72,10 @@ class Transaction:
     def __init__(self, context: Context, unit: Unit, entries: list[Entry]) -> None:
         self.context = context
         self.unit = unit
-        self.tasks = [Task(entry) for entry in sorted(entries, key=lambda entry: ORDER[entry.method])]
-        self.writing = [task for task in self.tasks if task.entry.method not in READING]
-        self.targets = Targets(context, unit, self.writing)
+        self.tasks = [Task(entry) for entry in sorted(entries, key=lambda entry: entry.stage)]
+        self.writing = [task for task in self.tasks if task.entry.stage < CALLING]
+        calling = [task.entry for task in self.tasks if task.entry.stage == CALLING]
+        self.targets = Targets(context, unit, self.writing, calling)
         self.at: Entry | None = None
 
     def run(self) -> list[Done]:
@@ -72,18 +83,21 @@ class Transaction:
         if len(self.tasks) > MANY:
             self.unit.session.allow_pauses()
         self.targets.find()
-        links = Links(self._places(), self.targets.criteria, self.targets.found_by)
+        links = self._links()
         for task in self.writing:
             self.at = task.entry
             self._apply(task, links)
         self.at = None
+        overlaps = Overlaps(self.writing)
+        overlaps.see_identifiers()
         made = self.unit.flush()
+        overlaps.see_written(self.unit)
         self.unit.see_dependents(self.targets.deleted.values())
         done = {task.entry.place: self._written(task, made) for task in self.writing}
         inside = self.context._replace(records=self.context.records.within(self.unit.session))
         for task in self.tasks[len(self.writing) :]:
             self.at = task.entry
-            done[task.entry.place] = bundle_reads.read(*inside, task.entry)
+            done[task.entry.place] = bundle_reads.read(inside, task.entry)
         self.at = None
         return [done[place] for place in sorted(done)]
 
@@ -103,6 +117,28 @@ class Transaction:
             for task in self.writing
             if task.entry.method != "DELETE" and (task.record or task.found or task.same or task.standing)
         ]
+
+    def _links(self) -> Links:
+        """Return where links lead; conditional references that only a trial can tell are tried."""
+
+        def find(criteria: Criteria) -> list[str]:
+            if any(identifiers(criteria)) or not outlook.writes(criteria.resource_type):
+                return self.targets.found_by(criteria)
+            return outlook.find(criteria)
+
+        def read(literal: str) -> Criteria | None:
+            try:
+                return links.criteria(literal)
+            except errors.Problem:
+                # Its own entry tells of it.
+                return None
+
+        def rewrite(value: dict[str, Any], entry: Entry) -> dict[str, Any]:
+            return rewritten(value, links.of(entry.full_url, resolving=False))
+
+        links = Links(self._places(), self.targets.criteria, find)
+        outlook = Outlook(self.unit, self.writing, read, rewrite)
+        return links
 
     def _id_of(self, task: Task) -> str:
         made = task.same or task

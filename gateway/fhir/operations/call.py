@@ -8,10 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from gateway.errors import BadRequest, UnknownParameter
+from gateway.errors import BadRequest, NotFound, UnknownParameter
 from gateway.fhir import wire
 from gateway.fhir.query_string import Pair, pairs
 from gateway.records import Caller, Records
+from gateway.unit import mapping_of
+from mappings.operations import Offered
 
 Object = dict[str, Any]
 
@@ -64,10 +66,14 @@ def inputs(query: str, body: bytes) -> tuple[tuple[Pair, ...], dict[str, Any]]:
     """Return simple and other parameters of a query string and a body of Parameters (or of one resource,
     which is then the parameter ``resource``). Raises NotParseable, BadRequest.
     """
+    return parted(query, wire.decode(body) if body else None)
+
+
+def parted(query: str, value: Object | None) -> tuple[tuple[Pair, ...], dict[str, Any]]:
+    """Return what ``inputs`` does, of a body that was decoded. Raises BadRequest."""
     listed = pairs(query)
-    if not body:
+    if value is None:
         return tuple(listed), {}
-    value = wire.decode(body)
     if value.get("resourceType") != CARRIER:
         return tuple(listed), {"resource": value}
     parts: dict[str, Any] = {}
@@ -75,6 +81,14 @@ def inputs(query: str, body: bytes) -> tuple[tuple[Pair, ...], dict[str, Any]]:
     for item in cast("list[Any]", given) if isinstance(given, list) else [given]:
         _take(item, listed, parts)
     return tuple(listed), parts
+
+
+def see_offered(offered: Offered, resource_type: str) -> None:
+    """See that a type ("": the system) has an operation. Raises UnsupportedType, NotFound."""
+    if resource_type:
+        mapping_of(resource_type)
+    if offered.definition(resource_type) is None:
+        raise NotFound(f"{resource_type} has no operation ${offered.name}.")
 
 
 def _take(item: Any, listed: list[Pair], parts: dict[str, Any]) -> None:

@@ -12,12 +12,11 @@ from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from gateway.errors import NotFound
 from gateway.fhir import answer
 from gateway.fhir.ask import Ask, base_url, caller_of, in_thread, negotiate, records_of, resource_body
-from gateway.fhir.operations.call import Call, inputs
+from gateway.fhir.jobs import accept
+from gateway.fhir.operations.call import Call, inputs, see_offered
 from gateway.fhir.view import View
-from gateway.unit import mapping_of
 from mappings.operations import Level, Offered
 
 Run = Callable[[Call], bytes]
@@ -32,8 +31,12 @@ _PATHS: dict[Level, str] = {
 def routes(offered: Offered, run: Run) -> Iterator[HTTPRouteHandler]:
     """Give the routes of an operation, one for each level."""
     methods = [HttpMethod.POST] if offered.changes else [HttpMethod.GET, HttpMethod.HEAD, HttpMethod.POST]
+    # What changes something is quick, and is done at once.
+    later = None if offered.changes else accept
     for level in offered.levels:
-        made = route(_PATHS[level].format(offered.name), http_method=methods, status_code=200)
+        made = route(
+            _PATHS[level].format(offered.name), http_method=methods, status_code=200, before_request=later
+        )
         yield made(_handler(offered, run, level))
 
 
@@ -60,10 +63,7 @@ async def _answer(
     """Answer a call. Raises Problem: UnsupportedType, NotFound where a type has not the operation."""
     negotiate(request)
     body = await resource_body(request) if request.method == "POST" else b""
-    if resource_type:
-        mapping_of(resource_type)
-    if offered.definition(resource_type) is None:
-        raise NotFound(f"{resource_type} has no operation ${offered.name}.")
+    see_offered(offered, resource_type)
     listed, parts = inputs(request.url.query, body)
     prefer = request.headers.get("prefer", "")
     where = (base_url(request), resource_type, fhir_id)

@@ -446,6 +446,110 @@ def test_conditional_references_lead_to_what_is_stored_or_comes_along(fhir: Fhir
     assert fhir.get(along).json()["subject"]["reference"] == new
 
 
+def doe(**elements: Any) -> dict[str, Any]:
+    return patient(name=[{"family": "Doe"}], **elements)
+
+
+@pytest.mark.parametrize(
+    "maker",
+    [
+        entry("POST", "Patient", doe()),
+        entry("PUT", "Patient/new", doe(id="new")),
+        entry("PUT", "Patient/old", doe(id="old")),
+        entry("PUT", "Patient?gender=other", doe(gender="other")),
+        entry("POST", "Patient", doe(), ifNoneExist="family=doe"),
+        entry(
+            "PATCH",
+            "Patient/old",
+            {
+                "resourceType": "Binary",
+                "contentType": "application/merge-patch+json",
+                "data": base64.b64encode(json.dumps(doe()).encode()).decode(),
+            },
+        ),
+    ],
+)
+def test_a_conditional_reference_finds_what_an_entry_makes_whatever_it_asks(
+    fhir: Fhir, maker: dict[str, Any]
+) -> None:
+    fhir.made("Patient", id="old", gender="other")
+    hip = condition("Patient?family=doe&_lastUpdated=gt2001")
+    knee = condition("Patient?family=Doe")
+    answer = send(
+        fhir, "transaction", entry("POST", "Condition", hip), entry("POST", "Condition", knee), maker
+    )
+    first, second, made = (name_of(found) for found in answers(answer))
+    assert fhir.get(first).json()["subject"]["reference"] == made
+    assert fhir.get(second).json()["subject"]["reference"] == made
+    assert fhir.get(f"Condition?patient={made}").json()["total"] == 2
+
+
+def test_a_conditional_reference_does_not_find_what_an_entry_changes_or_deletes(fhir: Fhir) -> None:
+    fhir.made("Patient", id="a", name=[{"family": "Doe"}])
+    fhir.made("Patient", id="b", name=[{"family": "Doe"}])
+    fhir.made("Patient", id="c", name=[{"family": "Doe"}])
+    answer = send(
+        fhir,
+        "transaction",
+        entry("POST", "Condition", condition("Patient?family=doe")),
+        entry("PUT", "Patient/a", patient(id="a", name=[{"family": "Roe"}])),
+        entry("DELETE", "Patient/b"),
+    )
+    assert fhir.get(name_of(answers(answer)[0])).json()["subject"]["reference"] == "Patient/c"
+
+
+def test_a_conditional_reference_that_finds_one_here_and_one_that_comes_along_fails_all(
+    fhir: Fhir, store: Store
+) -> None:
+    fhir.made("Patient", name=[{"family": "Doe"}])
+    before = rows(store)
+    told = outcome(
+        send(
+            fhir,
+            "transaction",
+            entry("POST", "Patient", doe()),
+            entry("POST", "Condition", condition("Patient?family=doe")),
+        ),
+        412,
+        "multiple-matches",
+    )
+    assert told["expression"] == ["Bundle.entry[1]"]
+    assert rows(store) == before
+
+
+def test_a_trial_for_a_conditional_reference_leaves_nothing_behind(fhir: Fhir) -> None:
+    order = {"resourceType": "ServiceRequest", "status": "active", "intent": "order", "priority": "stat"}
+    report = {"resourceType": "DiagnosticReport", "status": "final", "code": {"text": "x"}}
+    answer = send(
+        fhir,
+        "transaction",
+        entry("POST", "ServiceRequest", order | {"subject": {"reference": JANE}}),
+        entry(
+            "POST", "DiagnosticReport", report | {"basedOn": [{"reference": "ServiceRequest?priority=stat"}]}
+        ),
+        entry("POST", "Patient", patient(), JANE),
+        prefer="return=representation",
+    )
+    made, told, jane = (found["resource"] for found in answers(answer))
+    assert told["basedOn"][0]["reference"] == f"ServiceRequest/{made['id']}"
+    assert made["subject"]["reference"] == f"Patient/{jane['id']}"
+    assert fhir.get("ServiceRequest?_summary=count").json()["total"] == 1
+    assert fhir.get(f"ServiceRequest/{made['id']}/_history").json()["total"] == 1
+
+
+def test_what_a_rule_refuses_in_a_trial_names_its_entry(fhir: Fhir) -> None:
+    made = fhir.made(
+        "ServiceRequest", status="active", intent="order", subject={"display": "x"}, priority="stat"
+    )
+    url = f"ServiceRequest/{made['id']}"
+    fhir.put(url, made | {"status": "revoked"})
+    again = fhir.get(url).json() | {"status": "active"}
+    report = {"resourceType": "DiagnosticReport", "status": "final", "code": {"text": "x"}}
+    asking = report | {"basedOn": [{"reference": "ServiceRequest?priority=stat"}]}
+    answer = send(fhir, "transaction", entry("POST", "DiagnosticReport", asking), entry("PUT", url, again))
+    assert outcome(answer, 409)["expression"][0].startswith("Bundle.entry[1]")
+
+
 @pytest.mark.parametrize(("found", "code"), [(0, "conflict"), (2, "multiple-matches")])
 def test_a_conditional_reference_must_find_one(fhir: Fhir, store: Store, found: int, code: str) -> None:
     for _ in range(found):
