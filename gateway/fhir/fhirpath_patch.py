@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from gateway.errors import BadRequest, Unprocessable
-from gateway.fhir.fhirpath_place import Place, field_of, single
+from gateway.fhir.fhirpath_path import list_at, single
+from gateway.fhir.fhirpath_place import Place, columns, field_of, store
 from gateway.fhir.shapes import Field, Kind, Shape
 
 Object = dict[str, Any]
@@ -44,10 +45,11 @@ def put(owner: Object, shape: Shape, name: str, value: Value) -> None:
     chosen = field_of(shape, name, value.type)
     if chosen is None:
         raise Unprocessable(f"{shape.path} has no element {name} of that type.", expression=shape.path)
+    see_type(chosen, value)
     present = [key for key in owner if (other := shape.fields.get(key)) and _same(other, chosen)]
     if chosen.many:
-        append(owner, chosen, value, len(owner.get(chosen.key) or []))
-    elif any(not key.startswith("_") for key in present):
+        insert(owner, chosen, value, len(columns(owner, chosen)[0]))
+    elif present:
         raise Unprocessable(f"{shape.path}.{name} is there: replace it.", expression=f"{shape.path}.{name}")
     else:
         owner |= _members(chosen, value)
@@ -55,6 +57,27 @@ def put(owner: Object, shape: Shape, name: str, value: Value) -> None:
 
 def _same(one: Field, other: Field) -> bool:
     return one.name == other.name or bool(one.choice and one.choice == other.choice)
+
+
+_TEXT = frozenset({"String", "Markdown"})
+_SPELT_AS: dict[str, frozenset[str]] = {"xhtml": _TEXT}
+"""Types that no parameter can have, and the types by which they come."""
+
+
+def see_type(chosen: Field, value: Value) -> None:
+    """Return if a value is of the type of an element; parts stand for any type that is no primitive. Raises
+    Unprocessable.
+    """
+    wanted = chosen.type_name[:1].upper() + chosen.type_name[1:]
+    fitting = _SPELT_AS.get(chosen.type_name, frozenset({wanted}))
+    if value.type not in fitting and (value.type or chosen.kind in (Kind.PRIMITIVE, Kind.RESOURCE)):
+        named = " or ".join("resource" if name == "Resource" else f"value{name}" for name in sorted(fitting))
+        needed = named if chosen.type_name[:1] != "#" and wanted not in _NAMELESS else "part"
+        told = f"{chosen.name} needs {needed}, not {f'value{value.type}' if value.type else 'part'}."
+        raise Unprocessable(told, expression=chosen.name)
+
+
+_NAMELESS = frozenset({"BackboneElement", "Element", "Extension", "Narrative"})
 
 
 def _members(chosen: Field, value: Value) -> Object:
@@ -66,17 +89,12 @@ def _members(chosen: Field, value: Value) -> Object:
     return found
 
 
-def append(owner: Object, chosen: Field, value: Value, index: int) -> None:
+def insert(owner: Object, chosen: Field, value: Value, index: int) -> None:
     """Put a value into an array at an index; what belongs to primitives is kept beside them."""
-    items: list[Any] = owner.setdefault(chosen.key, [])
-    beside = f"_{chosen.key}"
-    if value.sibling is not None:
-        owner.setdefault(beside, [])
-    if chosen.kind is Kind.PRIMITIVE and beside in owner:
-        siblings: list[Any] = owner[beside]
-        siblings += [None] * (len(items) - len(siblings))
-        siblings.insert(index, value.sibling)
-    items.insert(index, value.content(chosen))
+    values, siblings = columns(owner, chosen)
+    values.insert(index, value.content(chosen))
+    siblings.insert(index, value.sibling)
+    store(owner, chosen, values, siblings)
 
 
 @dataclass(frozen=True)
@@ -136,33 +154,35 @@ def _replace(operation: Operation, resource: Object) -> None:
     chosen = field_of(place.shape, place.field.choice or place.field.name, value.type)
     if chosen is None:
         raise operation.unfit(f"no value of type {value.type} can stand there")
+    see_type(chosen, value)
     if place.index is None:
         content = _members(chosen, value)
         place.remove()
         place.owner.update(content)
     else:
-        place.remove()
-        append(place.owner, chosen, value, place.index)
+        values, siblings = columns(place.owner, chosen)
+        values[place.index], siblings[place.index] = value.content(chosen), value.sibling
+        store(place.owner, chosen, values, siblings)
 
 
 def _insert(operation: Operation, resource: Object) -> None:
-    owner, chosen, items = _array(operation, resource)
-    index = operation.need("index")
-    if index > len(items):
-        raise operation.unfit(f"index {index} is beyond the end of {len(items)} items")
-    append(owner, chosen, operation.needed_value(), index)
+    owner, chosen = _array(operation, resource)
+    value, index, length = operation.needed_value(), operation.need("index"), len(columns(owner, chosen)[0])
+    if index > length:
+        raise operation.unfit(f"index {index} is beyond the end of {length} items")
+    see_type(chosen, value)
+    insert(owner, chosen, value, index)
 
 
 def _move(operation: Operation, resource: Object) -> None:
-    owner, chosen, items = _array(operation, resource)
+    owner, chosen = _array(operation, resource)
     source, destination = operation.need("source"), operation.need("destination")
-    if max(source, destination) >= len(items):
-        raise operation.unfit(f"there are only {len(items)} items")
-    siblings: list[Any] | None = owner.get(f"_{chosen.key}") if chosen.kind is Kind.PRIMITIVE else None
-    for moved in (items, siblings):
-        if moved is not None:
-            moved.extend([None] * (len(items) - len(moved)))
-            moved.insert(destination, moved.pop(source))
+    values, siblings = columns(owner, chosen)
+    if max(source, destination) >= len(values):
+        raise operation.unfit(f"there are only {len(values)} items")
+    for moved in (values, siblings):
+        moved.insert(destination, moved.pop(source))
+    store(owner, chosen, values, siblings)
 
 
 def _one(operation: Operation, resource: Object) -> Place:
@@ -172,17 +192,16 @@ def _one(operation: Operation, resource: Object) -> Place:
     return place
 
 
-def _array(operation: Operation, resource: Object) -> tuple[Object, Field, list[Any]]:
-    """Return the owner of an array that a path tells, its field and its items, if any."""
-    before, _, name = operation.path.rpartition(".")
-    place = single(resource, before or resource["resourceType"])
-    if place is None:
+def _array(operation: Operation, resource: Object) -> tuple[Object, Field]:
+    """Return the object whose array a path tells, and its field. The array need not be there."""
+    found = list_at(resource, operation.path)
+    if found is None:
         raise operation.unfit("there is no such element")
-    owner, shape = place.inside()
+    owner, shape, name = found
     chosen = field_of(shape, name, "")
     if chosen is None or not chosen.many:
         raise operation.unfit("it is no list")
-    return owner, chosen, owner.get(chosen.key) or []
+    return owner, chosen
 
 
 _TYPES: dict[str, Callable[[Operation, Object], None]] = {

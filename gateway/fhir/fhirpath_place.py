@@ -1,61 +1,19 @@
-"""Where in a resource a FHIRPath expression points: https://hl7.org/fhir/R4/fhirpath.html.
+"""Places in a resource, which a FHIRPath Patch changes: https://hl7.org/fhir/R4/fhirpatch.html.
 
-The evaluator gives values; a patch needs the places that they stand at, which are found from the path that
-each value came by.
+In JSON a primitive stands in two properties, its value in one, its id and extensions in the other; here it is
+one place, also where it has extensions alone. https://hl7.org/fhir/R4/json.html#primitive
 """
 
 from __future__ import annotations
 
-import re
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from importlib import import_module
 from typing import Any, cast
 
-from gateway.errors import BadRequest, Unprocessable
+from gateway.errors import Unprocessable
 from gateway.fhir.shapes import Field, Kind, Shape, shape_of
 
 Object = dict[str, Any]
-
-LONGEST = 1000
-"""So many characters may stand in a path."""
-
-# A path of a patch chooses: nothing that it needs makes collections grow, and other resources are none of its
-# business. Whatever else is called could cost time without bound.
-_CALLED = re.compile(r"\b([A-Za-z_]+)\s*\(")
-_CALLABLE = frozenset(
-    (
-        *(
-            "where",
-            "first",
-            "last",
-            "tail",
-            "skip",
-            "take",
-            "single",
-            "ofType",
-            "as",
-            "is",
-            "exists",
-            "empty",
-        ),
-        *("not", "count", "extension", "hasValue", "startsWith", "endsWith", "contains", "lower", "upper"),
-        *("toString", "in", "and", "or"),
-    )
-)
-
-
-def _refused(path: str) -> bool:
-    calls = {found[1] for found in _CALLED.finditer(path)}
-    return len(path) > LONGEST or "|" in path or not calls <= _CALLABLE
-
-
-_LAST = re.compile(r"(.+)\.([A-Za-z][A-Za-z0-9]*)(?:\[(\d{1,4})\])?\Z", re.DOTALL)
-_STEP = re.compile(r"([A-Za-z][A-Za-z0-9]*)(?:\[(\d+)\])?\Z")
-# The evaluator keeps the state of a run in its module.
-_ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -69,158 +27,114 @@ class Place:
     field: Field | None = None
     index: int | None = None
 
-    def inside(self) -> tuple[Object, Shape]:
-        """Return the object that stands here, and its shape; of a primitive what belongs to it."""
-        if self.field is None:
-            return self.owner, self.shape
-        if self.field.kind is not Kind.PRIMITIVE:
-            found: Any = self._item(self.field.key)
-            return found, _shape(found, self.field)
-        return self._beside(), shape_of("Element")
+    @property
+    def value(self) -> Any:
+        """What stands here; None for a primitive that has extensions alone."""
+        return self.owner if self.field is None else self._item(self.field.key)
+
+    @property
+    def beside(self) -> Object | None:
+        """Id and extensions of a primitive, None where there are none."""
+        is_primitive = self.field is not None and self.field.kind is Kind.PRIMITIVE
+        return self._item(f"_{self.field.key}") if self.field and is_primitive else None
 
     def _item(self, key: str) -> Any:
-        found: Any = self.owner[key]
-        return found if self.index is None else found[self.index]
+        found: Any = self.owner.get(key)
+        if self.index is None or found is None:
+            return found
+        return found[self.index] if self.index < len(found) else None
 
-    def _beside(self) -> Object:
-        """Return id and extensions of a primitive, which there need not have been."""
-        key = f"_{self.field.name}" if self.field else ""
-        if self.index is None:
-            return self.owner.setdefault(key, {})
-        items: list[Any] = self.owner.setdefault(key, [])
-        items += [None] * (self.index + 1 - len(items))
-        items[self.index] = items[self.index] or {}
-        return items[self.index]
+    def inside(self) -> tuple[Object, Shape]:
+        """Return the object that stands here, and its shape; of a primitive what belongs to it, which there
+        need not have been.
+        """
+        found = self._seen()
+        if found is None and self.field is not None:
+            made: Object = {}
+            _put_beside(self, self.field, made)
+            return made, shape_of("Element")
+        return cast("tuple[Object, Shape]", found)
+
+    def _seen(self) -> tuple[Object, Shape] | None:
+        if self.field is None:
+            return self.owner, self.shape
+        if self.field.kind is Kind.PRIMITIVE:
+            return None if self.beside is None else (self.beside, shape_of("Element"))
+        return self.value, inner_shape(self.value, self.field)
+
+    def children(self, name: str) -> Iterator[Place]:
+        """Yield the places of the elements of a name, of a choice by its stem or by its branch."""
+        owner, shape = self._seen() or ({}, self.shape)
+        named = [field for key in owner if (field := shape.fields.get(key)) and name in _names(field)]
+        # A value and what belongs to it are one.
+        for key in dict.fromkeys(field.name for field in named if field.name != "resourceType"):
+            yield from _items(owner, shape, shape.fields[key])
 
     def remove(self) -> None:
         """Take away what stands here, with what belongs to it. Raises Unprocessable for a resource."""
         if self.field is None:
             raise Unprocessable("A patch cannot take away the resource itself.")
-        for key in (self.field.name, f"_{self.field.name}"):
-            if self.index is None:
-                self.owner.pop(key, None)
-            elif self.index < len(self.owner.get(key) or []):
-                del self.owner[key][self.index]
+        if self.index is None:
+            self.owner.pop(self.field.key, None)
+            self.owner.pop(f"_{self.field.key}", None)
+            return
+        values, siblings = columns(self.owner, self.field)
+        del values[self.index], siblings[self.index]
+        store(self.owner, self.field, values, siblings)
 
 
-def single(resource: Object, path: str) -> Place | None:
-    """Return the one place that a path points to, None where it points nowhere.
-
-    Raises BadRequest for a path that cannot be read, Unprocessable for one that points to several places, or
-    to what is no element of the resource.
-    """
-    if _refused(path):
-        raise BadRequest(f"{path[:100]}: a patch cannot use this path.")
-    places: list[Place] = []
-    for node in _nodes(resource, path):
-        place = _place_of(resource, node, path)
-        if place is None:
-            raise Unprocessable(f"{path}: this is no element of the resource.")
-        if not any(_same(place, other) for other in places):
-            places.append(place)
-    if len(places) > 1:
-        raise Unprocessable(f"{path}: {len(places)} elements are there; the path of a patch has one.")
-    return places[0] if places else None
+def _names(field: Field) -> tuple[str, str]:
+    return field.name, field.choice
 
 
-def _same(one: Place, other: Place) -> bool:
-    return one.owner is other.owner and one.field is other.field and one.index == other.index
+def _items(owner: Object, shape: Shape, field: Field) -> Iterator[Place]:
+    if not field.many:
+        yield Place(owner, shape, field)
+        return
+    for index, (value, sibling) in enumerate(zip(*columns(owner, field), strict=True)):
+        if value is not None or sibling is not None:
+            yield Place(owner, shape, field, index)
 
 
-@lru_cache(maxsize=256)
-def _parsed(path: str) -> Any:
-    import fhirpathpy.parser
-
-    parser: Any = fhirpathpy.parser
-    return parser.parse(path)
-
-
-@cache
-def _model() -> Any:
-    """Return what the evaluator must know of R4: the branches of choices."""
-    return import_module("fhirpathpy.models").models["r4"]
+def _put_beside(place: Place, field: Field, made: Object) -> None:
+    if place.index is None:
+        place.owner[f"_{field.key}"] = made
+        return
+    values, siblings = columns(place.owner, field)
+    siblings[place.index] = made
+    store(place.owner, field, values, siblings)
 
 
-def _nodes(resource: Object, path: str) -> list[Any]:
-    # Loaded by who patches: the grammar takes a while.
-    import fhirpathpy
-
-    evaluator: Any = fhirpathpy
-    try:
-        with _ONE_AT_A_TIME:
-            found: Any = evaluator.apply_parsed_path(
-                resource, _parsed(path), {}, _model(), {"returnRawData": True}
-            )
-    except Exception as error:  # noqa: BLE001 - whatever the evaluator raises, the path is to blame
-        raise BadRequest(f"{path[:200]}: the path cannot be evaluated ({type(error).__name__}).") from None
-    return cast("list[Any]", found) if isinstance(found, list) else [found]
+def inner_shape(value: Any, field: Field) -> Shape:
+    """Return the shape of an object that stands in a field."""
+    return shape_of(value["resourceType"]) if field.kind is Kind.RESOURCE else field.shape
 
 
-def _place_of(resource: Object, node: Any, path: str) -> Place | None:
-    data: Any = getattr(node, "data", node)
-    if isinstance(data, dict) and (place := next(_places(resource, cast("Object", data)), None)):
-        return place
-    told: Any = getattr(node, "propName", None)
-    if isinstance(told, str) and told.partition(".")[0] == resource["resourceType"]:
-        return _walk(resource, told)
-    last = _LAST.fullmatch(path)
-    owner = single(resource, last[1]) if last else None
-    return _step(*owner.inside(), last[2], int(last[3]) if last[3] else None) if owner and last else None
+def columns(owner: Object, field: Field) -> tuple[list[Any], list[Any]]:
+    """Return the values of an array, and of the same length what belongs to each."""
+    values: list[Any] = list(owner.get(field.key) or [])
+    siblings: list[Any] = list(owner.get(f"_{field.key}") or [])
+    length = max(len(values), len(siblings))
+    return _filled(values, length), _filled(siblings, length)
 
 
-def _places(owner: Object, wanted: Object) -> Iterator[Place]:
-    """Yield where an object stands: found by being the same, not by being equal."""
-    if owner is wanted:
-        yield Place(owner, shape_of(owner["resourceType"]))
-    waiting = [(owner, shape_of(owner["resourceType"]))]
-    while waiting:
-        here, shape = waiting.pop()
-        for key, value in here.items():
-            chosen = shape.fields.get(key)
-            if chosen is None or chosen.kind is Kind.PRIMITIVE:
-                continue
-            items = cast("list[Any]", value) if isinstance(value, list) else [value]
-            for index, item in enumerate(items):
-                if item is wanted:
-                    yield Place(here, shape, _valued(shape, chosen), index if chosen.many else None)
-                elif isinstance(item, dict):
-                    waiting.append((cast("Object", item), _shape(cast("Object", item), chosen)))
+def _filled(items: list[Any], length: int) -> list[Any]:
+    return items + [None] * (length - len(items))
 
 
-def _shape(value: Object, chosen: Field) -> Shape:
-    return shape_of(value["resourceType"]) if chosen.kind is Kind.RESOURCE else chosen.shape
-
-
-def _valued(shape: Shape, chosen: Field) -> Field:
-    """Return the field of the primitive that a sibling belongs to; any other field is itself."""
-    return shape.fields[chosen.name] if chosen.kind is Kind.SIBLING else chosen
-
-
-def _walk(resource: Object, told: str) -> Place | None:
-    """Return the place that a path of names and indexes leads to."""
-    place: Place | None = Place(resource, shape_of(resource["resourceType"]))
-    for part in told.split(".")[1:]:
-        step = _STEP.fullmatch(part)
-        if place is None or step is None:
-            return None
-        place = _step(*place.inside(), step[1], int(step[2]) if step[2] else None)
-    return place
-
-
-def _step(owner: Object, shape: Shape, name: str, index: int | None) -> Place | None:
-    """Return the place of an element that is there."""
-    for key in owner:
-        chosen = shape.fields.get(key)
-        if chosen is not None and name in (chosen.name, chosen.choice):
-            chosen = _valued(shape, chosen)
-            return Place(owner, shape, chosen, (index or 0) if chosen.many else None)
-    return None
+def store(owner: Object, field: Field, values: list[Any], siblings: list[Any]) -> None:
+    """Give an array its values and what belongs to each; a property in which nothing is left goes."""
+    for key, items in ((field.key, values), (f"_{field.key}", siblings)):
+        if any(item is not None for item in items):
+            owner[key] = items
+        else:
+            owner.pop(key, None)
 
 
 def field_of(shape: Shape, name: str, type_name: str) -> Field | None:
     """Return the field of an element by its name; of a choice the branch of a type."""
     plain = shape.fields.get(name)
     if plain is not None:
-        return plain
+        return None if plain.key != plain.name or name == "resourceType" else plain
     branch = shape.fields.get(name + type_name[:1].upper() + type_name[1:])
     return branch if branch is not None and branch.choice == name else None

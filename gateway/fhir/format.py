@@ -62,8 +62,12 @@ FORMAT = "_format"
 
 def answer_format(request: Request[Any, Any, Any]) -> media.Format:
     """Return the format that a request asks for. Raises NotAcceptable."""
-    named = request.query_params.get(FORMAT) or request.scope["state"].get(FORMAT)
-    return media.answer_format(request.headers.get("accept"), named)
+    return media.answer_format(request.headers.get("accept"), named_format(request))
+
+
+def named_format(request: Request[Any, Any, Any]) -> str | None:
+    """Return the format that a request names by the parameter, if any."""
+    return request.query_params.get(FORMAT) or request.scope["state"].get(FORMAT)
 
 
 def _format(request: Request[Any, Any, Any]) -> media.Format:

@@ -17,7 +17,7 @@ FHIR_XML = "application/fhir+xml"
 FULL = {"json": f"{FHIR_JSON}; charset=utf-8", "xml": f"{FHIR_XML}; charset=utf-8"}
 """Format -> the Content-Type of answers."""
 
-_FORMATS: dict[str, Format] = {
+FORMATS: dict[str, Format] = {
     FHIR_JSON: "json",
     "application/json": "json",
     "text/json": "json",
@@ -25,9 +25,13 @@ _FORMATS: dict[str, Format] = {
     "application/xml": "xml",
     "text/xml": "xml",
 }
+"""Media type -> the format that it is, the formal types of FHIR and the generic ones."""
+
 _SHORT: dict[str, Format] = {"json": "json", "xml": "xml"}
 _RANGES: dict[str, tuple[Format, ...]] = {
     "*/*": ("json", "xml"),
+    # As some clients spell it.
+    "*": ("json", "xml"),
     "application/*": ("json", "xml"),
     "text/*": ("json", "xml"),
 }
@@ -49,7 +53,7 @@ def version_fits(parameters: dict[str, str]) -> bool:
 def body_format(content_type: str) -> Format:
     """Return the format that a Content-Type tells: FHIR of R4, in UTF-8. Raises UnsupportedMediaType."""
     media_type, parameters = split(content_type)
-    found = _FORMATS.get(media_type)
+    found = FORMATS.get(media_type)
     charset = parameters.get("charset", "utf-8").lower()
     if found is None or charset not in _CHARSETS or not version_fits(parameters):
         told = f"The body must be {FHIR_JSON} or {FHIR_XML}, R4, in UTF-8, not {content_type[:100]}."
@@ -67,7 +71,7 @@ def answer_format(accept: str | None, format_parameter: str | None = None) -> Fo
     """
     if format_parameter and format_parameter.strip():
         return _named(format_parameter.strip())
-    if accept is None or not accept.strip():
+    if accept is None or not accept.strip(" ,"):
         return "json"
     offers: dict[Format, tuple[float, bool, int]] = {}
     for place, part in enumerate(accept.split(",")):
@@ -85,7 +89,7 @@ def _offer(
     """Note how much one part of an Accept header wants each format; a name says more than a range."""
     if not version_fits(parameters):
         return
-    named = _FORMATS.get(media_type)
+    named = FORMATS.get(media_type)
     for offered in (named,) if named else _RANGES.get(media_type, ()):
         rank = (weight(parameters), named is not None, -place)
         known = offers.get(offered)
@@ -103,7 +107,7 @@ def weight(parameters: dict[str, str]) -> float:
 
 def _named(text: str) -> Format:
     media_type, parameters = split(text.replace("fhir json", "fhir+json").replace("fhir xml", "fhir+xml"))
-    found = _SHORT.get(media_type) or _FORMATS.get(media_type)
+    found = _SHORT.get(media_type) or FORMATS.get(media_type)
     if found is None or not version_fits(parameters):
         told = f"_format is json, xml, {FHIR_JSON} or {FHIR_XML}, not {text[:100]}."
         raise NotAcceptable(told, expression="http._format")

@@ -25,10 +25,26 @@ JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 FHIRPATH_PATCH = "application/fhir+json"
 KINDS = (JSON_PATCH, MERGE_PATCH, FHIRPATH_PATCH)
+PLAIN_JSON = ("application/json", "text/json")
+"""Types of JSON that tell no language of patches: the form of the body does."""
 
 MOST_OPERATIONS = 1000
 MOST_BYTES = 16 * 1024 * 1024
 """A resource may not grow beyond this by being copied into itself."""
+
+
+def language_of(kind: str, body: bytes) -> str:
+    """Return the language of a patch in JSON of a type, one of KINDS or any other type of JSON.
+
+    JSON that does not tell is a JSON Patch where it is an array, a FHIRPath Patch where it is Parameters, and
+    else a JSON Merge Patch, which many clients send so.
+    """
+    if kind in (JSON_PATCH, MERGE_PATCH):
+        return kind
+    if body.lstrip().startswith(b"["):
+        return JSON_PATCH
+    carries = wire.decode(body).get("resourceType") == fhirpath_patch.CARRIER
+    return FHIRPATH_PATCH if carries else MERGE_PATCH
 
 
 def change_of(kind: str, body: bytes, resource_type: str) -> Change:
@@ -131,7 +147,8 @@ def merged(target: Any, wanted: Any) -> Any:
 
 def _fhirpath_patch(body: bytes) -> Edit:
     value = wire.decode(body)
-    validate.check(value, fhirpath_patch.CARRIER)
+    # What a value refers to by #id is contained in the resource that is patched.
+    validate.check(value, fhirpath_patch.CARRIER, part_of_another=True)
     operations = fhirpath_patch.operations_of(value)
 
     def edit(resource: Object) -> Object:
@@ -154,7 +171,26 @@ _READERS: dict[str, Callable[[bytes], Edit]] = {
 
 def pruned(resource: Object) -> Object:
     """Return a resource without the arrays and objects that a patch has emptied, which FHIR does not have."""
-    return {key: kept for key, value in resource.items() if not _empty(key, kept := _kept(value, key))}
+    found = {key: kept for key, value in resource.items() if not _empty(key, kept := _kept(value, key))}
+    for key in [key for key in resource if key.startswith("_") and isinstance(resource[key], list)]:
+        _close(found, key, resource[key])
+    return found
+
+
+def _close(found: Object, key: str, before: list[Any]) -> None:
+    """Take away the places in an array of primitives at which extensions were emptied and no value is."""
+    columns: list[tuple[str, list[Any]]] = [(name, found.get(name) or []) for name in (key[1:], key)]
+    (_, values), (_, siblings) = columns
+    emptied = [at for at, item in enumerate(before) if item is not None and not _at(siblings, at)]
+    for at in reversed([at for at in emptied if _at(values, at) is None]):
+        del values[at : at + 1], siblings[at : at + 1]
+    for name, items in columns:
+        if not items:
+            found.pop(name, None)
+
+
+def _at(items: list[Any], index: int) -> Any:
+    return items[index] if index < len(items) else None
 
 
 def _empty(key: str, value: Any) -> bool:

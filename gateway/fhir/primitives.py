@@ -24,11 +24,14 @@ _DATE_TIME = re.compile(rf"{_YEAR}(?:-{_MONTH}(?:-{_DAY}(?:T{_CLOCK}{_ZONE})?)?)
 _INSTANT = re.compile(rf"{_YEAR}-{_MONTH}-{_DAY}T{_CLOCK}{_ZONE}", re.ASCII)
 _TIME = re.compile(_CLOCK, re.ASCII)
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
-_CODE = re.compile(r"[^\s]+(?: [^\s]+)*")
+_NEVER = r"\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff"
+"""Characters that no text may hold: XML cannot carry them, and FHIR rules most of them out."""
+
+_CODE = re.compile(rf"[^\s{_NEVER}]+(?: [^\s{_NEVER}]+)*")
 _OID = re.compile(r"urn:oid:[0-2](?:\.(?:0|[1-9]\d*))+", re.ASCII)
 _UUID = re.compile(r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
-_SPACE = re.compile(r"[\s\x00-\x1f]")
+_CONTROL = re.compile(f"[{_NEVER}]")
+_SPACE = re.compile(rf"[\s\x00-\x1f{_NEVER}]")
 
 # What PostgreSQL's numeric can hold; also keeps 1e999999999 from being written out.
 _MOST_DIGITS_BEFORE = 131072
@@ -92,7 +95,7 @@ def _uri(value: Any) -> bool:
 
 
 def _base64(value: Any) -> bool:
-    if type(value) is not str or not value:
+    if type(value) is not str or not value or not value.isascii() or _CONTROL.search(value):
         return False
     try:
         binascii.a2b_base64("".join(value.split()), strict_mode=True)
@@ -101,7 +104,7 @@ def _base64(value: Any) -> bool:
     return not value.isspace()
 
 
-_TEXT = "text with something other than white space and without control characters"
+_TEXT = "text with something other than white space and without control characters, U+FFFE and U+FFFF"
 _DATES = "a date that exists, as YYYY, YYYY-MM or YYYY-MM-DD"
 
 PRIMITIVES: dict[str, Primitive] = {

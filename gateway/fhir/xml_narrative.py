@@ -43,25 +43,53 @@ def _root(div: str) -> Any:
 
 
 def _written(node: Any) -> str:
-    alone = copy.deepcopy(node)
-    alone.tail = None
-    _etree.cleanup_namespaces(alone, top_nsmap={None: XHTML})
+    """Return an element as text that can stand alone, in which XHTML needs no prefixes."""
+    alone = _plain(node)
+    _etree.cleanup_namespaces(alone)
     return _etree.tostring(alone, encoding="unicode")
+
+
+def _plain(node: Any) -> Any:
+    """Return a copy of an element in which XHTML is the namespace of whatever has no prefix."""
+    others = {prefix: uri for prefix, uri in node.nsmap.items() if prefix and uri != XHTML}
+    made = _etree.Element(node.tag, dict(node.attrib), nsmap={**others, None: XHTML})
+    open_nodes = [(node, made)]
+    while open_nodes:
+        source, copied = open_nodes.pop()
+        copied.text = source.text
+        for child in source:
+            if isinstance(child.tag, str):
+                part = _etree.SubElement(copied, child.tag, dict(child.attrib))
+                open_nodes.append((child, part))
+            else:
+                part = copy.copy(child)
+                copied.append(part)
+            part.tail = child.tail
+    return made
+
+
+def _is_plain(root: Any) -> bool:
+    """Whether all XHTML below an element is written without prefixes."""
+    return all(node.prefix is None for node in root.iter(f"{{{XHTML}}}*"))
 
 
 def divs(root: Any, body: bytes) -> dict[Any, str]:
     """Return the text of each div of a document by its element: as it stands in ``body`` wherever it can
-    stand alone.
+    stand alone; where it has prefixes, which XHTML in JSON has not, written without.
     """
     nodes = [node for node in root.iter(DIV) if not _inside(node)]
     if not nodes:
         return {}
     texts = list(_slices(body))
     told = texts if len(texts) == len(nodes) else [""] * len(nodes)
-    return {
-        node: text if text and _root(text) is not None else _written(node)
-        for node, text in zip(nodes, told, strict=True)
-    }
+    return {node: _told(node, text) for node, text in zip(nodes, told, strict=True)}
+
+
+def _told(node: Any, text: str) -> str:
+    alone = _root(text) if text else None
+    if alone is None:
+        return _written(node)
+    return text if _is_plain(alone) else _written(alone)
 
 
 def _inside(node: Any) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from gateway.fhir.fhirpath_place import single
+from gateway.fhir.fhirpath_path import single
 from gateway.fhir.patch import merged, pruned
 from gateway.fhir.shapes import Field, Kind, Shape, shape_of
 from gateway.fhir.view import SUBSETTED, View
@@ -35,37 +35,6 @@ def fields_of(value: dict[str, Any], shape: Shape) -> Iterator[tuple[str, Field]
         # What an evaluator cannot point to: primitives that have extensions alone.
         if chosen is not None and chosen.kind is not Kind.SIBLING and key != "resourceType":
             yield key, chosen
-
-
-def elements(
-    value: dict[str, Any], shape: Shape, path: str
-) -> Iterator[tuple[str, dict[str, Any], str, int | None]]:
-    """Yield the FHIRPath of every element, with the object, the key and the index where it stands."""
-    for key, chosen in fields_of(value, shape):
-        items = value[key] if isinstance(value[key], list) else [value[key]]
-        for index, item in enumerate(items):
-            here = f"{path}.{WORDS.get(key) or chosen.choice or key}" + (f"[{index}]" if chosen.many else "")
-            if item is None or (isinstance(item, dict) and list(item) == ["extension"]):
-                continue
-            yield here, value, key, index if chosen.many else None
-            if isinstance(item, dict):
-                inner = shape_of(item["resourceType"]) if chosen.kind is Kind.RESOURCE else chosen.shape
-                yield from elements(item, inner, here)
-
-
-@pytest.mark.parametrize("name", TYPES)
-@bounded
-@given(st.data())
-def test_every_element_is_found_by_its_own_path(name: str, data: st.DataObject) -> None:
-    value = data.draw(resource(name))
-    listed = list(elements(value, shape_of(name), name))
-    wanted = data.draw(st.lists(st.sampled_from(listed), max_size=5)) if listed else []
-    for path, owner, key, index in wanted:
-        place = single(value, path)
-        assert place is not None, path
-        assert place.owner is owner, path
-        assert place.field is not None
-        assert (place.field.key, place.index) == (key, index), path
 
 
 @pytest.mark.parametrize("name", TYPES)

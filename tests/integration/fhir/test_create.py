@@ -78,7 +78,7 @@ def test_a_resource_of_each_type_comes_back_as_it_was_sent(fhir: Fhir, name: str
     value = valid(name)
     answer = fhir.post(name, ENCODER.encode(value))
     assert answer.status_code == 201, answer.text
-    kept = fhir.get(f"{name}/{answer.json()['id']}")
+    kept = fhir.get(f"{name}/{answer.json()['id']}", accept="application/fhir+json")
     assert as_sent(DECODER.decode(kept.content)) == as_sent(value)
 
 

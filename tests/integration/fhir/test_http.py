@@ -88,6 +88,45 @@ def test_a_large_answer_is_compressed_for_who_accepts_it(fhir: Fhir) -> None:
     assert "content-encoding" not in fhir.get("Patient/q", accept_encoding="gzip").headers
 
 
+@pytest.mark.parametrize(
+    ("accepted", "packed"),
+    [
+        ("gzip", True),
+        ("GZIP", True),
+        ("br, gzip;q=0.5", True),
+        ("*", True),
+        ("br, *;q=0.1", True),
+        ("", False),
+        ("br", False),
+        ("identity", False),
+        ("gzip;q=0", False),
+        ("gzip;q=0, *", False),
+        ("gzip; q=0.0, identity", False),
+        ("*;q=0", False),
+        ("gzip;q=x", False),
+        ("notgzip", False),
+    ],
+)
+def test_only_what_is_accepted_is_compressed(fhir: Fhir, accepted: str, packed: bool) -> None:
+    fhir.made("Patient", id="p", name=[{"text": "x" * 5000}])
+    answer = fhir.get("Patient/p", accept_encoding=accepted)
+    assert answer.headers.get("content-encoding") == ("gzip" if packed else None)
+    assert answer.json()["id"] == "p"
+
+
+def test_each_answer_tells_what_it_varies_with(fhir: Fhir) -> None:
+    fhir.made("Patient", id="p", name=[{"text": "x" * 5000}])
+    tag = fhir.get("Patient/p").headers["etag"]
+    for answer in (
+        fhir.get("Patient/p"),
+        fhir.get("Patient/p", origin=PAGE, accept_encoding="gzip"),
+        fhir.get("Patient/p", origin=PAGE, if_none_match=tag),
+        fhir.get("Patient/nobody", accept_encoding="identity"),
+        fhir.get("metadata", accept="application/fhir+xml"),
+    ):
+        assert answer.headers["vary"] == "Accept, Accept-Encoding, Origin"
+
+
 def test_a_page_of_the_right_origin_may_call(fhir: Fhir) -> None:
     fhir.made("Patient", id="p")
     asked = fhir.ask(
@@ -95,7 +134,7 @@ def test_a_page_of_the_right_origin_may_call(fhir: Fhir) -> None:
         "Patient/p",
         origin=PAGE,
         access_control_request_method="PATCH",
-        access_control_request_headers="content-type, if-match",
+        access_control_request_headers="content-type, if-match, x-security-context",
     )
     assert asked.status_code in (200, 204)
     assert asked.headers["access-control-allow-origin"] == PAGE

@@ -53,12 +53,13 @@ def update(fhir: Fhir, name: str) -> None:
 
 
 def read(fhir: Fhir, name: str) -> None:
-    answer = fhir.get(f"{name}/x")
+    # Without Accept a Binary is read as its content.
+    answer = fhir.get(f"{name}/x", accept="application/fhir+json")
     assert (answer.status_code, answer.json()["language"]) == (200, "de")
 
 
 def vread(fhir: Fhir, name: str) -> None:
-    assert fhir.get(f"{name}/x/_history/1").json()["language"] == "en"
+    assert fhir.get(f"{name}/x/_history/1", accept="application/fhir+json").json()["language"] == "en"
 
 
 def patch(fhir: Fhir, name: str) -> None:

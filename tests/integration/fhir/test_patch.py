@@ -2,37 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import httpx
 import pytest
 
 from storage.lexical import ENCODER
+from tests.fixtures.patches import FHIRPATH, JSON_PATCH, MERGE_PATCH, ask, operation
 from tests.fixtures.server import Fhir, outcome
-
-JSON_PATCH = "application/json-patch+json"
-MERGE_PATCH = "application/merge-patch+json"
-FHIRPATH = "application/fhir+json"
-
-
-def ask(fhir: Fhir, kind: str, body: Any, path: str = "Patient/p", **headers: str) -> httpx.Response:
-    content = body if isinstance(body, bytes) else ENCODER.encode(body)
-    return fhir.ask("PATCH", path, content, content_type=kind, **headers)
-
-
-def operation(kind: str, path: str, value: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-    """A FHIRPath Patch of one operation."""
-    parts: list[dict[str, Any]] = [
-        {"name": "type", "valueCode": kind},
-        {"name": "path", "valueString": path},
-    ]
-    for name, told in more.items():
-        parts.append({"name": name, "valueString" if isinstance(told, str) else "valueInteger": told})
-    if value is not None:
-        parts.append({"name": "value", **value})
-    return {"resourceType": "Parameters", "parameter": [{"name": "operation", "part": parts}]}
-
 
 # --- all languages ---
 
@@ -351,7 +329,6 @@ def test_the_operations_of_a_fhirpath_patch(
         (operation("move", "Patient.identifier", source=0), 400),
         (operation("eat", "Patient.identifier"), 400),
         ({"resourceType": "Parameters", "parameter": [{"name": "other", "valueString": "x"}]}, 400),
-        ({"resourceType": "Patient", "id": "p"}, 400),
     ],
 )
 def test_an_operation_that_cannot_be_done_is_refused(fhir: Fhir, patch: dict[str, Any], status: int) -> None:
@@ -362,3 +339,27 @@ def test_an_operation_that_cannot_be_done_is_refused(fhir: Fhir, patch: dict[str
         status = 400
     outcome(answer, status)
     assert fhir.get("Patient/p").headers["etag"] == 'W/"1"'
+
+
+# --- plain JSON, which does not say which language it is ---
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/json", "application/json; charset=utf-8", "application/fhir+json"]
+)
+@pytest.mark.parametrize("language", SAME)
+def test_plain_json_is_the_language_that_it_looks_like(fhir: Fhir, kind: str, language: str) -> None:
+    fhir.made("Patient", id="p", gender="male", active=True)
+    answer = ask(fhir, kind, SAME[language])
+    assert answer.status_code == 200, answer.text
+    assert (answer.json()["gender"], answer.json()["active"]) == ("female", True)
+
+
+def test_a_patch_in_a_bundle_may_come_as_plain_json(fhir: Fhir) -> None:
+    fhir.made("Patient", id="p", gender="male")
+    data = base64.b64encode(ENCODER.encode({"gender": "female"})).decode()
+    resource = {"resourceType": "Binary", "contentType": "application/json", "data": data}
+    entry = {"resource": resource, "request": {"method": "PATCH", "url": "Patient/p"}}
+    answer = fhir.post("", {"resourceType": "Bundle", "type": "transaction", "entry": [entry]})
+    assert answer.status_code == 200, answer.text
+    assert fhir.get("Patient/p").json()["gender"] == "female"

@@ -16,6 +16,8 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;
         (None, "json"),
         ("", "json"),
         ("*/*", "json"),
+        ("text/html, *; q=.2", "json"),
+        (" , ", "json"),
         ("application/*", "json"),
         ("text/*;q=0.1", "json"),
         ("application/fhir+json", "json"),

@@ -156,6 +156,31 @@ def test_narrative_with_a_prefix_can_stand_alone() -> None:
     assert xml.read(patient(f"<text><status value='generated'/>{div}</text>"))["text"]["div"] == div
 
 
+@pytest.mark.parametrize(
+    ("root", "div"),
+    [
+        (' xmlns:h="{X}"', "<h:div><h:p>a</h:p></h:div>"),
+        ("", '<h:div xmlns:h="{X}"><h:p>a</h:p></h:div>'),
+        ("", '<h:div xmlns:h="{X}"><p xmlns="{X}">a</p></h:div>'),
+        ("", '<div xmlns="{X}" xmlns:h="{X}"><h:p>a</h:p></div>'),
+    ],
+)
+def test_narrative_is_told_without_prefixes(root: str, div: str) -> None:
+    xhtml = "http://www.w3.org/1999/xhtml"
+    text = f'<text><status value="generated"/>{div}</text>'
+    body = f'<Patient xmlns="http://hl7.org/fhir"{root}>{text}</Patient>'.replace("{X}", xhtml)
+    value = xml.read(body.encode())
+    assert value["text"]["div"] == f'<div xmlns="{xhtml}"><p>a</p></div>'
+    assert xml.read(xml.write(value)) == value
+
+
+def test_comments_and_attributes_stay_where_a_prefix_goes() -> None:
+    inner = '<h:p class="a" xml:lang="en">a &lt; <!-- c --><h:b>b</h:b> t</h:p> end'
+    div = f'<h:div xmlns:h="http://www.w3.org/1999/xhtml">{inner}</h:div>'
+    found = xml.read(patient(f"<text><status value='generated'/>{div}</text>"))["text"]["div"]
+    assert found == f'<div xmlns="http://www.w3.org/1999/xhtml">{inner.replace("h:", "")}</div>'
+
+
 def test_text_that_is_no_narrative_is_shown_as_text() -> None:
     value = {"resourceType": "Patient", "text": {"status": "generated", "div": "<div>a & b"}}
     assert b"<p>&lt;div&gt;a &amp; b</p>" in xml.write(value)
