@@ -5,7 +5,7 @@ BIN := $(VENV)/bin/python
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench format
+.PHONY: help setup run test check bench format fuzz
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -38,3 +38,6 @@ format: $(STAMP) ## put all code in the one form
 
 bench: $(STAMP) ## print a table of measured ratios
 	$(BIN) -m tests.benchmarks
+
+fuzz: $(STAMP) ## ask the gateway whatever its description allows and forbids, for a quarter of an hour
+	SUTURE_FUZZ_EXAMPLES=$${SUTURE_FUZZ_EXAMPLES:-10} $(BIN) -m pytest -q tests/integration/test_fuzz.py

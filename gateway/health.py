@@ -8,17 +8,30 @@ from typing import Any
 
 from litestar import Request, Response, get
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
+from msgspec import Struct
 
+from gateway.openapi.call import call
 from storage import site
 from storage.session import Store
 
 RELEASE = version("suture")
 
 
+class State(Struct, omit_defaults=True):
+    """How the gateway is."""
+
+    status: str
+    version: str = ""
+
+
+UNAVAILABLE = 503
+
+
 class Metrics(PrometheusController):
     """Prometheus metrics of this worker."""
 
     path = "/metrics"
+    opt = call(answer=str, media_type="text/plain")
 
 
 def metrics() -> Any:
@@ -33,32 +46,32 @@ def reachable(store: Store) -> bool:
         return site.reachable(connection)
 
 
-@get("/health/live", sync_to_thread=False)
-def live() -> dict[str, str]:
+@get("/health/live", sync_to_thread=False, opt=call(answer=State))
+def live() -> State:
     """Answer 200 as long as the process serves."""
-    return {"status": "alive"}
+    return State("alive")
 
 
-@get("/health/ready")
-async def ready(request: Request[Any, Any, Any]) -> Response[dict[str, str]]:
+@get("/health/ready", opt=call(answer=State, otherwise={UNAVAILABLE: State}))
+async def ready(request: Request[Any, Any, Any]) -> Response[State]:
     """Answer 200 when the database answers too, else 503."""
-    return await _state(request, {"status": "ready"})
+    return await _state(request, State("ready"))
 
 
-@get("/api/v1/health")
-async def native_health(request: Request[Any, Any, Any]) -> Response[dict[str, str]]:
+@get("/api/v1/health", opt=call(answer=State, otherwise={UNAVAILABLE: State}))
+async def native_health(request: Request[Any, Any, Any]) -> Response[State]:
     """Answer what callers of the native API look for."""
-    return await _state(request, {"status": "healthy", "version": RELEASE})
+    return await _state(request, State("healthy", RELEASE))
 
 
-async def _state(request: Request[Any, Any, Any], good: dict[str, str]) -> Response[dict[str, str]]:
+async def _state(request: Request[Any, Any, Any], good: State) -> Response[State]:
     try:
         well = await asyncio.to_thread(reachable, request.app.state.store)
     except Exception:  # noqa: BLE001 - whatever keeps the database from answering, the answer is the same
         well = False
     if well:
         return Response(good)
-    return Response({"status": "unavailable"}, status_code=503)
+    return Response(State("unavailable"), status_code=UNAVAILABLE)
 
 
 ROUTES = (live, ready, native_health, Metrics)

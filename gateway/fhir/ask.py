@@ -15,7 +15,7 @@ from litestar.enums import HttpMethod
 from gateway import errors
 from gateway.fhir import media, xml
 from gateway.fhir.format import FORMAT, answer_format
-from gateway.fhir.patch import FHIRPATH_PATCH, JSON_PATCH, MERGE_PATCH
+from gateway.fhir.patch import FHIRPATH_PATCH, JSON_PATCH, MERGE_PATCH, language_of
 from gateway.fhir.query_string import pairs
 from gateway.records import Caller, Records
 
@@ -41,7 +41,9 @@ def records_of(request: Ask) -> Records:
 
 def caller_of(request: Ask) -> Caller:
     """Return who calls: the user that the X-User header names, until sign-on exists."""
-    return Caller("fhir", request.headers.get("x-user"), base=base_url(request))
+    client = request.client
+    user, address = request.headers.get("x-user"), client.host if client else None
+    return Caller("fhir", user, base=base_url(request), address=address)
 
 
 def prefer_of(request: Ask) -> str:
@@ -75,12 +77,22 @@ async def form_of(request: Ask) -> str:
     return "&".join(part for part in (request.url.query, form) if part)
 
 
+def see_encoding(request: Ask) -> None:
+    """Refuse bodies that are compressed, which are not unpacked here. Raises UnsupportedMediaType."""
+    told = request.headers.get("content-encoding", "identity")
+    if told.strip().lower() not in ("", "identity"):
+        raise errors.UnsupportedMediaType(
+            "A body must come as it is, not compressed.", expression="http.Content-Encoding"
+        )
+
+
 async def resource_body(request: Ask) -> bytes:
     """Return the body of a write as JSON, whichever format it came in.
 
     Raises UnsupportedMediaType, NotAcceptable, TooLarge; NotParseable for XML that cannot be read.
     """
     negotiate(request)
+    see_encoding(request)
     kind = media.body_format(request.headers.get("content-type", media.FHIR_JSON))
     body = await request.body()
     return body if kind == "json" else await in_thread(xml.to_json, body)
@@ -91,13 +103,18 @@ async def patch_body(request: Ask) -> tuple[str, bytes]:
 
     Raises UnsupportedMediaType, NotAcceptable, TooLarge; NotParseable for XML that cannot be read.
     """
-    kind = media.split(request.headers.get("content-type", ""))[0]
-    if kind not in (JSON_PATCH, MERGE_PATCH):
-        if not kind:
-            raise errors.UnsupportedMediaType("A patch must say of what media type it is.")
-        return FHIRPATH_PATCH, await resource_body(request)
     negotiate(request)
-    return kind, await request.body()
+    see_encoding(request)
+    told = request.headers.get("content-type", "")
+    kind = media.split(told)[0]
+    if not kind:
+        raise errors.UnsupportedMediaType("A patch must say of what media type it is.")
+    if kind in (JSON_PATCH, MERGE_PATCH):
+        return kind, await request.body()
+    if media.body_format(told) == "xml":
+        return FHIRPATH_PATCH, await resource_body(request)
+    body = await request.body()
+    return language_of(kind, body), body
 
 
 async def in_thread(work: Callable[..., T], *values: Any) -> T:

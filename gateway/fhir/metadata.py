@@ -8,7 +8,6 @@ from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from gateway.errors import UnsupportedParameterValue
-from gateway.fhir.chains import target_types
 from gateway.fhir.criterion import FILTERS
 from gateway.fhir.params import includable
 from gateway.fhir.patch import KINDS as PATCHES
@@ -20,6 +19,7 @@ from mappings.element import Mapping
 from mappings.operations import OPERATIONS, Level
 from mappings.resources import REGISTRY
 from mappings.search import EVERY, SearchParameter, parameters
+from mappings.search_references import target_types
 from mappings.times import render_instant
 
 INTERACTIONS = (
@@ -35,6 +35,13 @@ INTERACTIONS = (
 )
 OF_THE_SYSTEM = ("transaction", "batch", "history-system", "search-system")
 """Interactions with all types at once."""
+
+LATER = (
+    "With Prefer: respond-async a search, a history, a batch, a transaction or an operation that changes "
+    "nothing is answered later: 202, and a Content-Location at which the answer is asked for, "
+    "a batch-response of one entry. DELETE there cancels it."
+)
+"""https://hl7.org/fhir/R4/async.html; a CapabilityStatement has no element for it."""
 
 COMPARTMENTS = "http://hl7.org/fhir/CompartmentDefinition/"
 MODES = ("full", "normative", "terminology")
@@ -77,7 +84,7 @@ def statement(base_url: str, started: datetime, mode: str = "full", *, cors: boo
         told |= {
             "fhirVersion": "4.0.1",
             "format": ["json", "xml"],
-            "patchFormat": list(PATCHES),
+            "patchFormat": [*PATCHES, "application/json"],
             "rest": [_rest(mappings, cors=cors)],
         }
     tag = f'W/"{hashlib.sha256(encode(told)).hexdigest()[:16]}"'
@@ -87,6 +94,7 @@ def statement(base_url: str, started: datetime, mode: str = "full", *, cors: boo
 def _rest(mappings: list[Mapping], *, cors: bool) -> dict[str, Any]:
     return {
         "mode": "server",
+        "documentation": LATER,
         "security": {"cors": cors},
         "resource": [_resource(mapping) for mapping in mappings],
         "searchParam": _of_every_type(),
@@ -105,7 +113,7 @@ def _of_every_type() -> list[dict[str, Any]]:
 
 def _resource(mapping: Mapping) -> dict[str, Any]:
     found = parameters(mapping)
-    references = sorted(name for name, parameter in found.items() if _brings(parameter))
+    references = sorted(name for name, parameter in found.items() if brings(parameter))
     told = {
         "type": mapping.type,
         "profile": f"http://hl7.org/fhir/StructureDefinition/{mapping.type}",
@@ -145,10 +153,11 @@ def _pointing() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for mapping in REGISTRY.values():
         for name, parameter in parameters(mapping).items():
-            for target in (target_types(parameter) or ("",)) if _brings(parameter) else ():
+            for target in (target_types(parameter) or ("",)) if brings(parameter) else ():
                 found.setdefault(target, []).append(f"{mapping.type}:{name}")
     return found
 
 
-def _brings(parameter: SearchParameter) -> bool:
+def brings(parameter: SearchParameter) -> bool:
+    """Tell whether an include can name a parameter."""
     return parameter.type == "reference" and includable(parameter)

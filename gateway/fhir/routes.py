@@ -11,7 +11,7 @@ from litestar import Response, Router, delete, post, put
 from litestar.params import FromPath
 
 from gateway import errors
-from gateway.fhir import answer, compartment, history, metadata, operations, search, view
+from gateway.fhir import answer, binary, compartment, history, jobs, metadata, operations, search, view
 from gateway.fhir.ask import (
     BASE,
     Ask,
@@ -23,11 +23,11 @@ from gateway.fhir.ask import (
     negotiate,
     prefer_of,
     records_of,
-    resource_body,
 )
 from gateway.fhir.bundle_routes import process_bundle
 from gateway.fhir.conditional_routes import ROUTES, create_unless
 from gateway.fhir.create import create
+from gateway.fhir.job_search import accept_search
 from gateway.fhir.update import update
 from gateway.records import Written
 
@@ -47,7 +47,7 @@ async def capabilities(request: Ask) -> Response[bytes]:
 @post("/{resource_type:str}", status_code=201)
 async def create_one(request: Ask, resource_type: FromPath[str]) -> Response[bytes]:
     """create: https://hl7.org/fhir/R4/http.html#create."""
-    body = await resource_body(request)
+    body = await binary.body_of(request, resource_type)
     for name in request.query_params:
         if not name.startswith("_"):
             # Taken silently it would make the duplicate that the caller thinks it has ruled out.
@@ -63,10 +63,11 @@ async def create_one(request: Ask, resource_type: FromPath[str]) -> Response[byt
 @get("/{resource_type:str}/{fhir_id:str}")
 async def read_one(request: Ask, resource_type: FromPath[str], fhir_id: FromPath[str]) -> Response[bytes]:
     """read: https://hl7.org/fhir/R4/http.html#read."""
-    negotiate(request)
+    if resource_type != binary.TYPE:
+        negotiate(request)
     shown = view.of_one(request.url.query, resource_type)
     found = await in_thread(records_of(request).read, caller_of(request), resource_type, fhir_id)
-    return answer.found(found, request.headers, shown)
+    return await binary.native(request, found) or answer.found(found, request.headers, shown)
 
 
 @get("/{resource_type:str}/{fhir_id:str}/_history/{version:str}")
@@ -74,10 +75,11 @@ async def read_version(
     request: Ask, resource_type: FromPath[str], fhir_id: FromPath[str], version: FromPath[str]
 ) -> Response[bytes]:
     """vread: https://hl7.org/fhir/R4/http.html#vread."""
-    negotiate(request)
+    if resource_type != binary.TYPE:
+        negotiate(request)
     shown = view.of_one(request.url.query, resource_type)
     found = await in_thread(records_of(request).vread, caller_of(request), resource_type, fhir_id, version)
-    return answer.found(found, request.headers, shown)
+    return await binary.native(request, found) or answer.found(found, request.headers, shown)
 
 
 @get("/{resource_type:str}/{fhir_id:str}/_history")
@@ -115,7 +117,7 @@ async def read_system_history(request: Ask) -> Response[bytes]:
 @put("/{resource_type:str}/{fhir_id:str}")
 async def update_one(request: Ask, resource_type: FromPath[str], fhir_id: FromPath[str]) -> Response[bytes]:
     """update: https://hl7.org/fhir/R4/http.html#update."""
-    body = await resource_body(request)
+    body = await binary.body_of(request, resource_type, fhir_id)
     seen = answer.if_match(request.headers.get("if-match"))
     made = await in_thread(
         update, records_of(request), caller_of(request), resource_type, fhir_id, body, seen
@@ -194,25 +196,45 @@ async def _search_within(request: Ask, place: tuple[str, str, str], query: str) 
     return answer.body(found)
 
 
+LONG = Router(
+    path="/",
+    before_request=jobs.accept,
+    route_handlers=[
+        read_history,
+        read_type_history,
+        read_system_history,
+        process_bundle,
+    ],
+)
+"""What may take its time, and is answered later where the caller prefers that."""
+
+SEARCHES = Router(
+    path="/",
+    before_request=accept_search,
+    route_handlers=[
+        search_by_get,
+        search_by_post,
+        search_all_by_get,
+        search_all_by_post,
+        search_compartment,
+        search_compartment_by_post,
+    ],
+)
+"""So may searches."""
+
 FHIR = Router(
     path=BASE,
+    include_in_schema=False,  # described by gateway/openapi/fhir.py, off the mappings
     route_handlers=[
         capabilities,
         create_one,
         read_one,
         read_version,
-        read_history,
-        read_type_history,
-        read_system_history,
         update_one,
         delete_one,
-        search_by_get,
-        search_by_post,
-        search_all_by_get,
-        search_all_by_post,
-        process_bundle,
-        search_compartment,
-        search_compartment_by_post,
+        LONG,
+        SEARCHES,
+        *jobs.ROUTES,
         *ROUTES,
         *operations.ROUTES,
     ],

@@ -31,6 +31,7 @@ BY_NAME = {
     "_lastUpdated": "le2030-12-31T10:00:00Z",
     "active": "true",
     "deceased": "false",
+    "near": "47.5|7.6|10|km",
 }
 
 
@@ -192,6 +193,7 @@ def test_the_statement_tells_languages_of_patches_and_whether_pages_may_call(fhi
         "application/json-patch+json",
         "application/merge-patch+json",
         "application/fhir+json",
+        "application/json",
     ]
     assert found["rest"][0]["security"]["cors"] is True
     assert {"code": "history-system"} in found["rest"][0]["interaction"]
