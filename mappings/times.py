@@ -15,6 +15,10 @@ _FHIR = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(Z|[+-]\d\d:\d\d)?)?)?)?\Z"
 )
 _V2 = re.compile(r"(\d{4})(\d\d)?(\d\d)?(?:(\d\d)(\d\d)?(\d\d)?(?:\.(\d{1,6}))?)?\s*([+-]\d{4})?\Z")
+_FORM = re.compile(
+    r"(\d{4}(?:-\d\d(?:-\d\d)?)?)(?:(?<=-\d\d-\d\d)T(\d\d:\d\d)(:\d\d(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?\Z",
+    re.ASCII,
+)
 
 
 def bounds(text: str) -> tuple[datetime, datetime]:
@@ -92,13 +96,49 @@ def from_v2(text: str, zone: tzinfo) -> str:
     if hour is None or day is None:
         return date
     clock = f"{hour}:{minute or '00'}:{second or '00'}" + (f".{fraction}" if fraction else "")
-    shift = f"{offset[:3]}:{offset[3:]}" if offset else _offset(f"{date}T{clock}", zone)
+    shift = f"{offset[:3]}:{offset[3:]}" if offset else offset_at(f"{date}T{clock}", zone)
     made = f"{date}T{clock}{shift}"
     bounds(made)
     return made
 
 
-def _offset(naive: str, zone: tzinfo) -> str:
+def from_form(text: str, zone: tzinfo) -> str:
+    """Return the FHIR date or dateTime of what people fill in: a date, perhaps a partial one, or with a time
+    to the minute or finer; a time without an offset is of the given zone. Its precision is kept.
+
+    Raises ValueError where the text is none of these.
+    """
+    found = _FORM.match(text)
+    if found is None:
+        raise ValueError(text)
+    date, clock, seconds, zoned = found.groups()
+    if clock is None:
+        bounds(date)
+        return date
+    naive = f"{date}T{clock}{seconds or ':00'}"
+    made = naive + (zoned or offset_at(naive, zone))
+    bounds(made)
+    return made
+
+
+def beside(text: str, at: datetime) -> int:
+    """Return whether a date or dateTime lies before the day of a moment (-1), on that day (0), or after the
+    moment (1); the day is that of the moment's own zone.
+    """
+    today = at.date().isoformat()
+    if "T" not in text:
+        # A partial date that holds the day is of that day.
+        day, today = text, today[: len(text)]
+    else:
+        low = bounds(text)[0]
+        if low > at:
+            return 1
+        day = low.astimezone(at.tzinfo).date().isoformat()
+    return (day > today) - (day < today)
+
+
+def offset_at(naive: str, zone: tzinfo) -> str:
+    """Return the offset that a zone has at a local time, as FHIR writes it."""
     shift = datetime.fromisoformat(naive.partition(".")[0]).replace(tzinfo=zone).strftime("%z")
     return f"{shift[:3]}:{shift[3:5]}" if shift else "Z"
 

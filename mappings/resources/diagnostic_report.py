@@ -51,7 +51,7 @@ DIAGNOSTIC_REPORT = Mapping(
         many("specimen", REFERENCE, search="specimen:reference"),
         many("result", REFERENCE, search="result:reference"),
         many("imagingStudy", REFERENCE),
-        many("media", MEDIA, search="media:reference", at="media.link"),
+        many("media", MEDIA, search="media:reference:Media", at="media.link"),
         one("conclusion", Report.impression, TEXT),
         many("conclusionCode", CODEABLE_CONCEPT, search="conclusion:token"),
         many("presentedForm", ATTACHMENT),

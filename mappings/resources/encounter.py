@@ -80,6 +80,7 @@ BILLING_CODE = Mapping(
         extension("charge", one("valueMoney", EncounterBillingCode.charge, MONEY)),
     ),
 )
+REASON_CANCELLED = "http://hl7.org/fhir/StructureDefinition/encounter-reasonCancelled"
 HOSPITALIZATION = part(
     "hospitalization",
     single("preAdmissionIdentifier", IDENTIFIER, "PV1-5"),
@@ -145,5 +146,6 @@ ENCOUNTER = Mapping(
             extension("treatmentPlan", one("valueString", Encounter.treatment_plan, TEXT)),
             extensions("billingCode", "billingCode", BILLING_CODE),
         ),
+        extension(REASON_CANCELLED, single("valueCodeableConcept", CODEABLE_CONCEPT, at="reasonCancelled")),
     ),
 )

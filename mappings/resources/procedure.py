@@ -91,7 +91,7 @@ OR_READINESS = extension(
             "valueReference",
             Procedure.scheduled_location,
             REFERENCE,
-            search="scheduled-location:reference",
+            search="scheduled-location:reference:Location",
             at="scheduledLocation",
         ),
     ),
