@@ -178,9 +178,14 @@ def retract(record: Record) -> None:
 
 def unbook(record: Record) -> None:
     """Take a scheduled order back to ordered, without its time."""
+    clear_slot(record)
+    set_state(record, state_of(record)._replace(status="ordered"))
+
+
+def clear_slot(record: Record) -> None:
+    """Take away the time that an order is booked for."""
     record.main.update(dict.fromkeys(_CLEARED["clear_slot"]))
     forget(record.resource, _SCHEDULED_AT)
-    set_state(record, state_of(record)._replace(status="ordered"))
 
 
 def book(record: Record, at: str) -> None:

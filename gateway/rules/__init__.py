@@ -9,12 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from gateway.rules.encounters import encounter_history, encounter_status
+from gateway.rules.body import body_mass_index
+from gateway.rules.encounters import encounter_history, encounter_status, own_visit_number, visit_number
 from gateway.rules.orders import order_numbers, order_workflow_rule
 from gateway.rules.patients import same_patient
 from gateway.rules.procedures import procedure_moves_order, procedure_readiness
-from gateway.rules.reports import report_goes, report_moves_order, report_status
-from gateway.rules.research import research_case, research_members
+from gateway.rules.reports import critical_result, report_goes, report_moves_order, report_status
+from gateway.rules.research import (
+    outcome_score,
+    research_case,
+    research_member,
+    research_member_goes,
+    research_members,
+)
 from mappings.workflow.procedures import Standing
 
 if TYPE_CHECKING:
@@ -30,12 +37,23 @@ SETTLED_LAST = frozenset({"ServiceRequest"})
 """Types whose rules run after those of all others, since those change them."""
 
 RULES: dict[str, tuple[Rule, ...]] = {
-    "ServiceRequest": (same_patient, order_numbers, order_workflow_rule),
-    "DiagnosticReport": (same_patient, report_status, report_moves_order),
+    # The numbers last: whoever has drawn some keeps all others waiting.
+    "ServiceRequest": (same_patient, order_workflow_rule, order_numbers),
+    "DiagnosticReport": (same_patient, report_status, report_moves_order, critical_result),
     "Procedure": (same_patient, procedure_readiness, procedure_moves_order),
-    "Encounter": (encounter_status, encounter_history),
-    "Observation": (research_case, research_members, same_patient),
+    "Encounter": (encounter_status, encounter_history, visit_number, own_visit_number),
+    "Observation": (
+        research_case,
+        outcome_score,
+        research_members,
+        research_member,
+        same_patient,
+        body_mass_index,
+    ),
     "Condition": (same_patient,),
 }
 
-RULES_OF_DELETION: dict[str, tuple[Rule, ...]] = {"DiagnosticReport": (report_goes,)}
+RULES_OF_DELETION: dict[str, tuple[Rule, ...]] = {
+    "DiagnosticReport": (report_goes,),
+    "Observation": (research_member_goes, body_mass_index),
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from gateway.rules.patients import may_share
 from gateway.rules.reports import reports_of
 from gateway.rules.steps import record_steps
 from mappings import order_workflow, orders
+from mappings.element import RoleRefused
 from mappings.order_workflow import state_of
 from mappings.workflow import orders as machine
 from mappings.workflow import procedures as readiness
@@ -34,10 +36,13 @@ def order_numbers(unit: Unit, draft: Draft) -> None:
     if not _numbered(draft):
         return
     drawn: dict[str, str] = {}
+    unit.stock(
+        {kind: partial(_lacking, unit, column) for kind, column in NUMBERS.items() if row[column] is None}
+    )
     for kind, column in NUMBERS.items():
         present = row[column]
         if present is None:
-            drawn[kind] = unit.draw(kind, lambda column=column: _lacking(unit, column))
+            drawn[kind] = unit.draw(kind, partial(_lacking, unit, column))
         elif draft.standing is None and not numbers.accept(unit.session.raw, present):
             where = "ServiceRequest.identifier"
             raise errors.BusinessRule(f"{present} has not the form of our numbers.", expression=where)
@@ -75,10 +80,18 @@ def order_workflow_rule(unit: Unit, draft: Draft) -> None:
     if told is not None:
         steps = machine.chained(None if draft.anew else _present(draft).name, told)
     elif draft.anew:
+        _see_who_orders(unit)
         steps = _first_steps(unit, draft.record)
     else:
         steps = _order_moves(unit, draft)
     record_steps(unit, draft.record, steps)
+
+
+def _see_who_orders(unit: Unit) -> None:
+    """Raise RoleRefused where who orders by our own interface may not; the other doors report a fact."""
+    who = machine.transition("new", "ordered").who
+    if unit.author.origin == "rest" and unit.role is not None and unit.role not in who:
+        raise RoleRefused(machine.EXPRESSION, unit.role, who)
 
 
 def _first_steps(unit: Unit, order: Record) -> tuple[Step, ...]:
@@ -160,6 +173,7 @@ def _order_moves(unit: Unit, draft: Draft) -> tuple[Step, ...]:
         return machine.chained(present.name, steps)
     ask = machine.Ask(
         role=unit.role,
+        made_it=draft.record.resource["created_by"] == unit.author.actor_id,
         has_slot=draft.record.main["scheduled_at"] is not None,
         has_reason=draft.record.main["cancellation_reason"] is not None or unit.author.origin != "rest",
         final_report=outcome.has_final(reports_of(unit, draft.record)),

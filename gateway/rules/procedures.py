@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from gateway.audit import event
 from gateway.rules.steps import current, live_order, walk_order
 from mappings import order_workflow
 from mappings.workflow import procedures as readiness
 from mappings.workflow.procedures import Standing
 from storage import dependents
 from storage.model.ledger import AuditEvent
+from storage.model.procedure import ProcedurePerformer
 from storage.record import Record
 
 if TYPE_CHECKING:
@@ -21,11 +23,10 @@ if TYPE_CHECKING:
 def procedure_readiness(unit: Unit, draft: Draft) -> None:
     """Judge a change of readiness, slot and status; what a ready procedure no longer has moves it back."""
     record = draft.record
+    ask = readiness.Ask(unit.role, unit.override_reason, _operates(unit, record))
     if draft.anew:
-        # A new procedure may start in any state, and lack what it lacks: it reports a fact.
-        readiness.judge_slot(record, Standing.of(record))
+        _begins(unit, draft, ask)
         return
-    ask = readiness.Ask(role=unit.role, override_reason=unit.override_reason)
     before: str | None = draft.was["surgical_status"]
     standing: Standing = draft.noted
     readiness.judge_readiness(before, record, ask)
@@ -38,27 +39,36 @@ def procedure_readiness(unit: Unit, draft: Draft) -> None:
         _audit_override(unit, draft, lifted)
 
 
+def _begins(unit: Unit, draft: Draft, ask: readiness.Ask) -> None:
+    """Judge a new procedure: one that comes onto the board by our own interface may not be further on than
+    what it has allows; others may start in any state, and lack what they lack: they report a fact.
+    """
+    record = draft.record
+    if unit.author.origin == "rest" and record.main["surgical_status"] is not None:
+        readiness.judge_readiness(None, record, ask)
+        lifted = readiness.lifted(None, record, Standing(), ask)
+        if lifted:
+            _audit_override(unit, draft, lifted)
+    readiness.judge_slot(record, Standing.of(record))
+
+
+def _operates(unit: Unit, record: Record) -> bool:
+    """Tell whether who acts is the primary surgeon of a procedure."""
+    return unit.practitioner is not None and any(
+        row["actor_id"] == unit.practitioner and row["role"] == "primary_surgeon"
+        for row in record.rows(ProcedurePerformer)
+    )
+
+
 def _audit_override(unit: Unit, draft: Draft, lifted: list[str]) -> None:
     """Write who overrode what, and why: the reason is the staff's own account, kept in the trail alone."""
-    row = AuditEvent.blank()
-    row.update(
-        id=unit.new_id(),
-        at=unit.author.at,
-        actor_id=unit.author.actor_id,
-        interface=unit.author.origin,
-        action="E",
-        resource_type=draft.mapping.type,
-        resource_id=draft.record.resource["id"],
-        patient_id=draft.record.main["patient_id"],
-        outcome="0",
-        detail={
-            "override": "readiness",
-            "to": draft.record.main["surgical_status"],
-            "lifted": lifted,
-            "reason": unit.override_reason,
-        },
-    )
-    unit.writer.add(AuditEvent, row)
+    told = {
+        "override": "readiness",
+        "to": draft.record.main["surgical_status"],
+        "lifted": lifted,
+        "reason": unit.override_reason,
+    }
+    unit.writer.add(AuditEvent, event(unit, "E", draft.record, detail=told))
 
 
 def procedure_moves_order(unit: Unit, draft: Draft) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from gateway import audit
 from gateway.rules.steps import current, live_order, walk_order
 from mappings import order_workflow
 from mappings.workflow import reports as outcome
 from storage import dependents
+from storage.model.ledger import AuditEvent
 from storage.record import Record
 
 if TYPE_CHECKING:
@@ -40,6 +42,14 @@ def report_moves_order(unit: Unit, draft: Draft) -> None:
         return
     reporter: UUID | None = unit.target_of(draft.record, "resultsInterpreter")
     walk_order(unit, order, target, reporter)
+
+
+def critical_result(unit: Unit, draft: Draft) -> None:
+    """Tell the audit trail of a result that is critical and was not before."""
+    row = draft.record.main
+    if row["result_status"] == "critical" != draft.was.get("result_status"):
+        told = {"told": "critical result"}
+        unit.writer.add(AuditEvent, audit.event(unit, "E", draft.record, detail=told))
 
 
 def report_goes(unit: Unit, draft: Draft) -> None:

@@ -55,4 +55,7 @@ def walk_order(unit: Unit, order: Record, target: str, reporter: UUID | None = N
     if not steps:
         return
     order_workflow.bring_about_walk(order, steps, unit.author.at, reporter)
+    if steps[0].source == steps[0].target:
+        # Its report is amended: the state stays, so that nothing else would tell of it.
+        unit.tell(order, steps)
     unit.walk(order)

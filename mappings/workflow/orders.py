@@ -192,6 +192,14 @@ def illegal(source: str, target: str) -> IllegalTransition:
     return IllegalTransition(EXPRESSION, source, target, allowed)
 
 
+def next_of(state: State) -> tuple[str, ...]:
+    """Return the workflow statuses that may follow where an order stands, whoever asks."""
+    source = state.status if state.record_state == "normal" else state.record_state
+    rows = (row for row in TRANSITIONS if source in row.sources and row.target in STATUSES)
+    free = (row for row in rows if not (state.on_hold and _needs_no_hold in row.guards))
+    return tuple(dict.fromkeys(row.target for row in free if row.target != source))
+
+
 def judge(present: State, wanted: State, ask: Ask) -> tuple[Transition, ...]:
     """Return the steps that lead from the present state to the wanted one: none where nothing changes.
 
