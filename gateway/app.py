@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import time
@@ -13,16 +14,20 @@ from uuid import UUID
 
 import structlog
 from litestar import Litestar, Request, Response
-from litestar.config.compression import CompressionConfig
 from litestar.config.cors import CORSConfig
 from litestar.exceptions import HTTPException, MethodNotAllowedException
 
 from gateway import errors, health, log
+from gateway.encoding import COMPRESSION, vary
 from gateway.fhir import answer
 from gateway.fhir.ask import BASE
+from gateway.fhir.job_runner import Jobs
 from gateway.fhir.routes import FHIR
+from gateway.hosts import Hosts
+from gateway.known import HEADER, known_users
 from gateway.mllp.server import Listener
 from gateway.native.routes import NATIVE
+from gateway.openapi import page
 from gateway.records import Records
 from gateway.settings import Settings, split_origins
 from storage.session import Store
@@ -32,9 +37,6 @@ _log = structlog.get_logger(__name__)
 THREADS = 10
 """Connections of one worker's pool: as many as threads can use at once (asyncio's default is fewer)."""
 
-
-COMPRESSION = CompressionConfig(backend="gzip", minimum_size=2048, gzip_compress_level=3)
-"""Answers of a page or more are compressed for who accepts that; a single resource is sent sooner whole."""
 
 FROM_PAGES = (
     "Accept",
@@ -47,8 +49,22 @@ FROM_PAGES = (
     "Origin",
     "Prefer",
     "X-Requested-With",
+    "X-Security-Context",
 )
 """Headers that a web page of another origin may send."""
+
+TO_PAGES = (
+    "Content-Location",
+    "ETag",
+    "Expires",
+    "Last-Modified",
+    "Location",
+    "Preference-Applied",
+    "Retry-After",
+    "X-Progress",
+    "X-Security-Context",
+)
+"""Headers of answers that it may see."""
 
 
 def now() -> datetime:
@@ -85,33 +101,42 @@ def create_app(
     """Make the application; ``settings.database_url`` names a migrated database."""
     if settings.database_url is None:
         raise ValueError("the application needs the URL of a database that is there")
-    store = Store(settings.database_url, pool_size=THREADS)
+    # Each job in hand keeps a connection to itself.
+    store = Store(settings.database_url, pool_size=THREADS + settings.async_jobs)
     records = Records(store, clock, make_id, settings.site_timezone)
     listener = Listener(records, settings)
+    jobs = Jobs(store, clock, make_id, settings)
 
     @asynccontextmanager
-    async def lifespan(_: Litestar) -> AsyncGenerator[None]:
+    async def lifespan(app: Litestar) -> AsyncGenerator[None]:
+        records.looks.start()
         await listener.start()
+        await jobs.start(app)
         try:
             yield
         finally:
-            await listener.stop()
+            await asyncio.gather(listener.stop(), jobs.stop())
+            await asyncio.to_thread(records.looks.stop)
             store.close()
 
+    pages = cors(settings)
     app = Litestar(
         route_handlers=[FHIR, NATIVE, *health.ROUTES],
+        guards=[known_users] if settings.require_user else [],
         lifespan=[lifespan],
         exception_handlers={Exception: answer_problem},
         request_max_body_size=settings.max_body_bytes,
         compression_config=COMPRESSION,
-        cors_config=cors(settings),
-        openapi_config=None,
-        middleware=[health.metrics()],
+        cors_config=pages,
+        before_send=[vary("Accept-Encoding", *(["Origin"] if pages else []), in_formats=BASE)],
+        openapi_config=page.config(),
+        middleware=[Hosts(), health.metrics()],
         logging_config=None,
         debug=False,
     )
     app.state.records = records
     app.state.store = store
+    app.state.jobs = jobs
     app.state.settings = settings
     app.state.started = clock()
     return app
@@ -129,7 +154,7 @@ def cors(settings: Settings) -> CORSConfig | None:
         allow_origins=origins,
         allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
         allow_headers=list(FROM_PAGES),
-        expose_headers=["ETag", "Last-Modified", "Location", "Content-Location"],
+        expose_headers=list(TO_PAGES),
     )
 
 
@@ -142,7 +167,9 @@ def answer_problem(request: Request[Any, Any, Any], exc: Exception) -> Response[
         # Not the URL, which may hold names and numbers; the id is what the caller was told to quote.
         quoted = getattr(problem, "correlation_id", None)
         _log.error("request failed", id=quoted, method=request.method, error=problem.title(), exc_info=exc)
-    found = answer.problem(problem) if request.url.path.startswith(BASE) else native_problem(problem)
+    found = answer.problem(problem) if request.scope["path"].startswith(BASE) else native_problem(problem)
+    if isinstance(problem, errors.Unauthenticated):
+        found.headers["WWW-Authenticate"] = HEADER
     if isinstance(exc, MethodNotAllowedException) and exc.headers:
         found.headers.update(exc.headers)
     return found

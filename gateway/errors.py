@@ -6,6 +6,7 @@ Problem
 │   ├── InvalidContent           400 structure
 │   ├── UnknownParameter         400 not-supported
 │   └── UnsupportedParameterValue 400 value
+├── Unauthenticated              401 login
 ├── Forbidden                    403 forbidden
 ├── NotFound                     404 not-found
 │   └── UnsupportedType          404 not-supported
@@ -14,7 +15,8 @@ Problem
 ├── Conflict                     409 conflict
 │   ├── DuplicateKey             409 duplicate
 │   ├── HasDependents            409 conflict
-│   └── IllegalTransition        409 conflict
+│   ├── IllegalTransition        409 conflict
+│   └── Cancelled                409 conflict
 ├── Deleted                      410 deleted
 ├── PreconditionFailed           412 conflict
 │   ├── StaleVersion             412 conflict
@@ -90,6 +92,8 @@ class Problem(Exception):
         issues: Iterable[Issue] | None = None,
     ) -> None:
         super().__init__()
+        self.members: dict[str, Any] = {}
+        """What problem details tell beside their own members (RFC 9457, 3.2)."""
         self.issues: list[Issue] = list(issues or ())
         if not self.issues:
             detail = details_code or self.details_code
@@ -137,6 +141,14 @@ class UnsupportedParameterValue(BadRequest):
     """A parameter has a value that cannot be used."""
 
     issue_code = "value"
+
+
+class Unauthenticated(Problem):
+    """The caller must say who they are."""
+
+    status = 401
+    issue_code = "login"
+    ack_code = "AR"
 
 
 class Forbidden(Problem):
@@ -206,6 +218,10 @@ class IllegalTransition(Conflict):
     ack_code = "AE"
     err3 = "207"
     details_code = "illegal-transition"
+
+
+class Cancelled(Conflict):
+    """The request was cancelled, or was answered already."""
 
 
 class Deleted(Problem):
@@ -356,7 +372,9 @@ def _stale(exc: stored.Stale) -> Problem:
 def _illegal(exc: element.IllegalTransition) -> Problem:
     told = ", ".join(exc.allowed) or "nothing"
     text = f"{exc.present} → {exc.wanted}; allowed from {exc.present}: {told}"
-    return IllegalTransition(text, expression=exc.expression)
+    problem = IllegalTransition(text, expression=exc.expression)
+    problem.members = {"present": exc.present, "allowed": list(exc.allowed)}
+    return problem
 
 
 def _not_their_role(exc: element.RoleRefused) -> Problem:
@@ -435,6 +453,7 @@ def problem_details(problem: Problem) -> dict[str, Any]:
             for issue in problem.issues
         ],
     }
+    out |= problem.members
     if isinstance(problem, Internal) and problem.correlation_id:
         out["correlation_id"] = problem.correlation_id
     return out

@@ -17,22 +17,26 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 import structlog
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from gateway import conditional, errors
+from gateway import audit, conditional, errors
 from gateway.conditional import ANY_VERSION, Change, Criteria, see_version
+from gateway.looks import Looks
 from gateway.unit import NewId, Site, Unit, link_column, mapping_of
 from mappings import resource
-from storage import labels, loader, search, site, versions
+from mappings.element import RoleRefused
+from storage import labels, loader, search, site, users, versions
 from storage import past as storage_past
 from storage.errors import Duplicate, known
+from storage.model.ledger import AuditEvent
 from storage.model.people import SYSTEM_USER_ID
 from storage.past import Past
 from storage.search.latest import latest
 from storage.search.query import Coded, Query
 from storage.session import Session, Store, Within
+from storage.users import Account
 from storage.versions import Stored
-from storage.writer import Author, look_again
+from storage.writer import Author, Writer, look_again
 
 SAME_ID = "uq_resource_resource_type_fhir_id"
 
@@ -50,6 +54,8 @@ class Caller:
     message_id: UUID | None = None
     base: str | None = None
     """The base URL of the FHIR door as the caller knows it."""
+    address: str | None = None
+    """Where the call comes from, as far as the door knows."""
 
 
 class Written(NamedTuple):
@@ -78,6 +84,9 @@ class Records:
 
     def __init__(self, store: Store, clock: Clock, new_id: NewId, zone: str = "UTC") -> None:
         self.store = store
+        self.trail = store
+        """Where refusals are told, within no transaction of a caller's."""
+        self.looks = Looks(store, clock, new_id)
         self.clock = clock
         self.new_id = new_id
         self.site = _site(store, zone)
@@ -95,7 +104,7 @@ class Records:
         mapping_of(resource_type)
         with self.store.connection() as connection:
             found = versions.current(connection, resource_type, fhir_id)
-        return _present(found, resource_type, fhir_id)
+        return self._looked_at(caller, _present(found, resource_type, fhir_id))
 
     def vread(self, caller: Caller, resource_type: str, fhir_id: str, version: str) -> Stored:
         """Return one version. Raises UnsupportedType, NotFound, Deleted (that version is the deletion)."""
@@ -103,7 +112,7 @@ class Records:
         number = int(version) if version.isdecimal() and len(version) < 10 else 0
         with self.store.connection() as connection:
             found = versions.version(connection, resource_type, fhir_id, number)
-        return _present(found, resource_type, f"{fhir_id}/_history/{version}")
+        return self._looked_at(caller, _present(found, resource_type, f"{fhir_id}/_history/{version}"))
 
     def history(self, caller: Caller, past: Past, count: int) -> History:
         """Return up to ``count`` versions, newest first, and whether more follow.
@@ -123,16 +132,18 @@ class Records:
             total = storage_past.count(connection, past) if whole else None
         if not more and past.before is None:
             total = len(found)
+        self.looks.note(caller, past.resource_type, found[0].resource_id if past.fhir_id and found else None)
         return History(found[:count], total, more)
 
     def search(self, caller: Caller, query: Query) -> search.Page:
         """Return a page of what a query finds, with what it includes."""
-        with self.store.sql() as connection:
+        self.looks.note(caller, query.resource_type or None)
+        with self.store.connection() as connection:
             return search.run(connection, query)
 
     def latest(self, caller: Caller, query: Query, group: Coded, most: int) -> list[Stored]:
         """Return the first ``most`` of each group of what a query finds, grouped by codes. Raises TooMany."""
-        with self.store.sql() as connection:
+        with self.store.connection() as connection:
             return latest(connection, query, group, most)
 
     def labels(self, caller: Caller, resource_type: str | None = None) -> dict[str, list[Any]]:
@@ -145,6 +156,10 @@ class Records:
             label = {key: value for key, value in told.items() if value is not None}
             made.setdefault(kind, []).append(system if kind == "profile" else label)
         return made
+
+    def _looked_at(self, caller: Caller, found: Stored) -> Stored:
+        self.looks.note(caller, found.resource_type, found.resource_id)
+        return found
 
     # --- writing -----------------------------------------------------------------------------------------
 
@@ -283,15 +298,17 @@ class Records:
         units: list[Unit] = []
 
         def attempt(session: Session) -> T:
-            actor_id, actor = _actor(session, caller.user)
-            author = Author(caller.door, actor_id, self.clock(), caller.message_id)
-            units.append(
-                Unit(session, author, self.new_id, replace(self.site, actor=actor, base=caller.base))
-            )
+            account = _account(session, caller.user)
+            units.append(self._begin(caller, session, account))
+            if account is not None and not account.is_active:
+                raise errors.Forbidden(f"The account {account.username} is not active.")
             return work(units[-1])
 
         try:
             done = self.store.run(attempt)
+        except (RoleRefused, errors.Forbidden) as refusal:
+            self._tell_of(refusal, units)
+            raise
         except (psycopg.Error, DBAPIError) as error:
             refusal = known(error)
             if isinstance(refusal, Duplicate) and refusal.what == "uq_identifier":
@@ -300,6 +317,31 @@ class Records:
         self._bring_together(units[-1].apart)
         self._look_again(units[-1].writer.grown)
         return done
+
+    def _begin(self, caller: Caller, session: Session, account: Account | None) -> Unit:
+        """Return a unit of work of a caller, in the role of the account, if there is one."""
+        actor_id, actor = (account.id, account.username) if account else (SYSTEM_USER_ID, "system")
+        author = Author(caller.door, actor_id, self.clock(), caller.message_id)
+        here = replace(self.site, actor=actor, base=caller.base, client=caller.address)
+        unit = Unit(session, author, self.new_id, here if account else replace(here, user=caller.user))
+        if account is not None:
+            unit.role, unit.practitioner = account.role, account.practitioner_id
+        return unit
+
+    def _tell_of(self, refusal: RoleRefused | errors.Forbidden, units: list[Unit]) -> None:
+        """Write what was refused into the audit trail, whatever becomes of what it was a part of."""
+        if not units:
+            return
+        told = errors.problem_of(refusal).issues[0]
+        row = audit.refusal(units[-1], told.expression, told.diagnostics)
+        try:
+            with self.trail.transaction() as session:
+                writer = Writer(session.raw, frozenset())
+                writer.add(AuditEvent, row)
+                writer.write((), units[-1].author)
+        except (psycopg.Error, SQLAlchemyError) as error:
+            # The caller is refused all the same.
+            _log.error("refusal not audited", exc_info=error)
 
     def _look_again(self, grown: set[str]) -> None:
         """Have tables planned for anew that this unit of work has made grow."""
@@ -351,10 +393,9 @@ def _present(found: Stored | None, resource_type: str, name: str) -> Stored:
     return found
 
 
-def _actor(session: Session, user: str | None) -> tuple[UUID, str]:
-    """Return id and name of the account of a caller; one that is not known acts as the gateway itself."""
-    found = site.account(session.raw, user) if user is not None else None
-    return (found, user) if found is not None and user is not None else (SYSTEM_USER_ID, "system")
+def _account(session: Session, user: str | None) -> Account | None:
+    """Return the account of a caller; one that is not known acts as the gateway itself, in no role."""
+    return users.find(session.raw, user) if user is not None else None
 
 
 def _site(store: Store, zone: str) -> Site:

@@ -51,13 +51,29 @@ class Settings(BaseSettings):
         default="UTC", description="Zone of times that come without one, such as Europe/Oslo."
     )
     max_body_bytes: int = Field(default=16 * MIB, ge=1024, description="Largest HTTP body taken, in bytes.")
+    max_import_bytes: int = Field(
+        default=1024 * MIB, ge=1024, description="Largest file of patients taken over HTTP, in bytes."
+    )
     mllp_max_frame_bytes: int = Field(
         default=16 * MIB, ge=1024, description="Largest HL7v2 message taken, in bytes."
+    )
+    async_jobs: int = Field(
+        default=2, ge=1, le=16, description="Asynchronous requests that a worker works on at once."
+    )
+    async_result_seconds: int = Field(
+        default=86_400,
+        ge=1,
+        description="How long the answer of an asynchronous request is kept, in seconds.",
     )
     cors_origins: str = Field(
         default="",
         description="Web pages that may call the gateway from a browser: origins such as "
         "https://app.example.org, parted by commas (default: none).",
+    )
+    require_user: bool = Field(
+        default=False,
+        description="Serve HTTP only to requests whose X-User header names an active account "
+        "(`suture user add`).",
     )
     allow_unauthenticated: bool = Field(
         default=False,

@@ -8,15 +8,16 @@ numbers, rules, versions, rendering.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
 
-from gateway import errors
+from gateway import audit, errors
 from gateway.rules import NOTES, RULES, RULES_OF_DELETION, SETTLED_LAST
+from gateway.rules.body import Bodies
 from mappings import convert, resource
 from mappings.datatypes import local_target
 from mappings.element import Mapping
@@ -25,7 +26,7 @@ from mappings.search import index_strings
 from mappings.search_quantities import index_quantities
 from mappings.shape import links, shape
 from mappings.workflow.orders import Step
-from storage import dependents, loader, numbers, versions
+from storage import dependents, loader, numbers
 from storage.errors import Dependents
 from storage.model.columns import Row
 from storage.model.shared import Identifier, Reference
@@ -53,6 +54,8 @@ class Draft:
     changed: bool = False
     noted: Any = None
     """What the rules of the type noted of the record as it was loaded."""
+    flushed: bool = False
+    """Whether this unit has written it, and another change comes on top."""
     pinned: bool = False
     """Whether references name the version that is to come: it is made even if nothing differs."""
 
@@ -81,7 +84,9 @@ class Unit:
         self.writer = Writer(session.raw, site.unique_systems)
         self.drafts: dict[UUID, Draft] = {}
         self.role: str | None = None
-        """The role of who acts, for rules that ask for one; None as long as nobody signs on."""
+        """The role of who acts, for rules that ask for one; None for whoever has no account."""
+        self.practitioner: UUID | None = None
+        """The practitioner who acts, as far as the account tells."""
         self.override_reason: str | None = None
         self.claims_all = False
         """Whether everybody else who looks for something by criteria is kept waiting."""
@@ -94,6 +99,9 @@ class Unit:
         self._numbers: dict[str, list[str]] = {}
         self.patients: dict[UUID, UUID | None] = {}
         """The patients of what records refer to, by the target's id, as far as rules have asked for them."""
+        self.named_here: dict[str, dict[str, str | None]] = {}
+        """The references of those of whom only a name was told, by type and name, as far as looked up."""
+        self.bodies = Bodies()
         self._walking: set[UUID] = set()
         self._after: list[Callable[[], None]] = []
 
@@ -121,11 +129,13 @@ class Unit:
         wanted = list(dict.fromkeys(ids))
         missing = [key for key in wanted if key not in self.drafts]
         mapping = mapping_of(resource_type)
-        for key, record in loader.load(self.session.raw, shape(mapping), missing).items():
-            note = NOTES.get(resource_type)
+        note = NOTES.get(resource_type)
+        for key, (record, content) in loader.load(self.session.raw, shape(mapping), missing).items():
             noted = note(record) if note else None
             was = dict(record.main) if record.resource["deleted_at"] is None else {}
-            self.drafts[key] = Draft(mapping, record, "update", Standing.of(record), was, noted=noted)
+            self.drafts[key] = Draft(
+                mapping, record, "update", Standing.of(record), was, content, noted=noted
+            )
         return [self.drafts[key].record for key in wanted if key in self.drafts]
 
     def get(self, resource_type: str, fhir_id: str) -> Record:
@@ -154,9 +164,9 @@ class Unit:
 
     def identified(self, resource_type: str, system: str | None, value: str) -> list[Record]:
         """Return the live records of a type that carry an identifier, locked."""
-        raw = self.session.raw
-        found = self._sure(resource_type, value, lambda: loader.identified(raw, resource_type, system, value))
-        return self.load(resource_type, found)
+        asked = (self.session.raw, resource_type, system, value)
+        # Where nothing is found, whoever comes at the same time must not make it twice.
+        return self.load(resource_type, loader.identified(*asked) or loader.identified(*asked, claimed=True))
 
     def named(self, resource_type: str, system: str | None, value: str) -> tuple[str, bool] | None:
         """Return the FHIR id of the live resource that carries an identifier, and whether it has a name; None
@@ -168,24 +178,13 @@ class Unit:
         """Return the live records of a type that carry an identifier of that value, of whatever system,
         locked.
         """
-        raw = self.session.raw
-        found = self._sure(resource_type, value, lambda: loader.numbered(raw, resource_type, value))
-        return self.load(resource_type, found)
+        asked = (self.session.raw, resource_type, value)
+        return self.load(resource_type, loader.numbered(*asked) or loader.numbered(*asked, claimed=True))
 
     def claim_all(self) -> None:
         """Keep everybody else who looks by criteria waiting until this unit of work has ended."""
         loader.claim_all(self.session.raw)
         self.claims_all = True
-
-    def _sure(self, resource_type: str, value: str, find: Callable[[], list[UUID]]) -> list[UUID]:
-        """Look again under a lock where nothing is found: whoever comes at the same time must not make it
-        twice.
-        """
-        found = find()
-        if not found:
-            loader.claim(self.session.raw, f"{resource_type} {value}")
-            found = find()
-        return found
 
     def referring(self, resource_type: str, path: str, target: UUID) -> list[Record]:
         """Return the live records of a type that refer to a resource at a path, locked."""
@@ -271,11 +270,20 @@ class Unit:
         """Return the next number of a kind; ``count`` tells how many this unit needs, which are drawn at
         once.
         """
-        stock = self._numbers.setdefault(kind, [])
-        if not stock:
+        self.stock({kind: count})
+        return self._numbers[kind].pop()
+
+    def stock(self, wanted: dict[numbers.Kind, Callable[[], int]]) -> None:
+        """See that a number of each kind is drawn, in one round trip: whoever waits for them waits for each
+        trip of whoever has them.
+        """
+        lacking: dict[numbers.Kind, int] = {
+            kind: max(1, count()) for kind, count in wanted.items() if not self._numbers.get(kind)
+        }
+        if lacking:
             year = self.site.year(self.author.at)
-            stock += reversed(numbers.draw(self.session.raw, kind, year, max(1, count())))
-        return stock.pop()
+            for kind, drawn in numbers.draw(self.session.raw, year, lacking).items():
+                self._numbers[kind] = drawn[::-1]
 
     def identifiers(self) -> list[tuple[str, str, str]]:
         """Return type, system, value of the identifiers of unique systems that changed records carry."""
@@ -295,12 +303,14 @@ class Unit:
         Raises Problem (rules), StorageError and psycopg's errors (constraints).
         """
         work = self._settle_all()
-        self._recall([draft for draft in work if draft.standing is not None])
+        for draft in work:
+            self._look_again(draft)
         changes = [change for draft in work if (change := self._change(draft)) is not None]
+        audit.tell(self, changes)
         if changes or self.writer.plain:
             self.writer.write(changes, self.author)
         for draft in work:
-            draft.changed = False
+            draft.changed, draft.flushed = False, True
         while self._after:
             self._after.pop(0)()
         self._link_waiting([change.record for change in changes if change.op == "create"])
@@ -368,19 +378,19 @@ class Unit:
         for record in listed:
             _follow(record)
 
-    def _recall(self, drafts: Sequence[Draft]) -> None:
-        """Fetch the bytes of the versions that changes began from, to see whether anything differs."""
-        wanted = [draft for draft in drafts if draft.op != "delete"]
-        if wanted:
-            contents = versions.contents(self.session.raw, [draft.record.resource["id"] for draft in wanted])
-            for draft in wanted:
-                draft.before = contents.get(draft.record.resource["id"])
+    def _look_again(self, draft: Draft) -> None:
+        """See how a record stands that this unit has written before."""
+        if draft.flushed:
+            key = draft.record.resource["id"]
+            found = loader.load(self.session.raw, shape(draft.mapping), [key])[key]
+            draft.standing, draft.before = Standing.of(found.record), found.content
+            draft.op = "update" if draft.op == "create" else draft.op
 
     def _change(self, draft: Draft) -> Change | None:
         """Make the change of a draft: nothing if it renders as it did, else the next version."""
         head = draft.record.resource
         revived = draft.op != "delete" and draft.standing is not None and draft.before is None
-        if draft.before is not None and self._same(draft):
+        if draft.op != "delete" and draft.before is not None and self._same(draft):
             return None
         if draft.op != "delete":
             head["deleted_at"] = None
@@ -466,6 +476,10 @@ class Site:
     actor: str = "system"
     base: str | None = None
     """The base URL by which the caller knows this server."""
+    user: str | None = None
+    """The name by which the caller goes who has no account."""
+    client: str | None = None
+    """Where the caller calls from."""
 
     def year(self, at: datetime) -> int:
         """Return the calendar year of an instant in the site's zone."""

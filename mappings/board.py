@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from mappings import convert, inside, procedures
+from mappings import convert, inside, procedures, text
 from mappings.element import Refused, ext
 from mappings.resources.procedure import PROCEDURE
 from mappings.workflow.procedures import clearance_of
@@ -27,6 +27,18 @@ CODES = {
     "status": Procedure.status,
     "cardiology_clearance": Procedure.cardiology_clearance,
 }
+
+
+def begin(record: Record, patient: str, new_id: convert.NewId) -> None:
+    """Make a blank record a procedure in work-up of a patient, a reference."""
+    record.main["status"], record.main["surgical_status"] = "preparation", "workup"
+    inside.set_value(record, PROCEDURE, "subject", {"reference": patient}, new_id)
+
+
+def same_person(name: str, other: str) -> bool:
+    """Tell whether two names may be of one person: in any order, one may leave out what the other tells."""
+    words, others = ({text.fold(word) for word in told.replace(",", " ").split()} for told in (name, other))
+    return bool(words and others) and (words <= others or others <= words)
 
 
 def change(record: Record, told: dict[str, Any], at: datetime, actor: UUID, new_id: convert.NewId) -> None:
@@ -52,7 +64,7 @@ def _set_code(record: Record, name: str, value: Any) -> None:
 
 
 def _see_text(name: str, *texts: str) -> None:
-    if any(not text.strip() for text in texts):
+    if any(not each.strip() for each in texts):
         raise Refused("value", name, "", "a text that is not blank")
 
 
@@ -74,7 +86,7 @@ def _set_slot(record: Record, told: dict[str, Any], new_id: convert.NewId) -> No
     line = period.by_element["valuePeriod"]
     slot: dict[str, Any] = convert.element(place, line) or {}
     slot |= {part: told[f"scheduled_{part}"] for part in ("start", "end") if f"scheduled_{part}" in told}
-    wanted = {part: text for part, text in slot.items() if text is not None}
+    wanted = {part: each for part, each in slot.items() if each is not None}
     convert.replace_element(place, line, "valuePeriod", wanted or None)
     if wanted and record.main["scheduled_lo"] is None:
         raise Refused("value", "scheduled_start", None, "dates and times such as 2026-11-20T08:00:00+01:00")

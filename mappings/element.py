@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -61,7 +62,8 @@ class Refused(Exception):
         self.expression = expression
         self.value = value
         self.allowed = allowed
-        self.message = message or f"{value!r} is not accepted here" + (
+        told = str(value) if isinstance(value, Decimal) else repr(value)
+        self.message = message or f"{told} is not accepted here" + (
             f"; allowed: {allowed}" if allowed else ""
         )
 

@@ -238,6 +238,28 @@ def add(table_name: str, *parts: Part) -> None:
             raise TypeError(item)
 
 
+def extend(table_name: str, *parts: Part) -> None:
+    """Add columns, with their constraints and indexes, to a table that is there."""
+    for item in (item for part in parts for item in part):
+        if isinstance(item, Index):
+            create_index(table_name, item)
+        elif isinstance(item, sa.CheckConstraint):
+            name = op.f(f"ck_{table_name}{item.info.get('suffix', '')}")
+            op.create_check_constraint(name, table_name, item.sqltext)
+        elif isinstance(item, sa.Column):
+            for foreign in item.foreign_keys:
+                foreign.name = f"fk_{table_name}_{item.name}"
+            op.add_column(table_name, item)
+        else:
+            raise TypeError(item)
+
+
+def recode(table_name: str, name: str, values: str) -> None:
+    """Let a column of codes that is there hold these codes, which are separated by spaces."""
+    op.drop_constraint(op.f(f"ck_{table_name}_{name}"), table_name)
+    extend(table_name, one_of(name, values.split()))
+
+
 def money(name: str) -> Part:
     """Make an amount of money: value and currency."""
     return [*number(f"{name}_value"), *text(f"{name}_currency")]
@@ -273,3 +295,40 @@ def child() -> Part:
 def hanging() -> Part:
     """Make what a row has that may hang on any element of a resource."""
     return [*child(), *key("child_id")]
+
+
+def research_case(sides: str) -> Part:
+    """Make what every kind of research case has as of revision 0006; ``sides`` can be operated on."""
+    return [
+        *resource_key(),
+        *key("encounter_id", "encounter.id", required=True, at_commit=True),
+        *link(procedure="procedure", surgeon="practitioner", trainee="practitioner"),
+        *day("surgery_date"),
+        *code("side", sides),
+        *code("case_type", "primary revision conversion"),
+        *code("trainee_role", "observed assisted performed_supervised performed_independent"),
+        *integer("trainee_pgy", low=1, high=10),
+        *integer("asa_class", low=1, high=6),
+        *code("anesthesia", "general spinal epidural regional_block general_block spinal_block mac local"),
+        *number("bmi_at_surgery"),
+        *code("smoking", "never former current unknown"),
+        *flag("diabetes", "antibiotic_prophylaxis"),
+        *code("vte_prophylaxis", "none mechanical aspirin lmwh doac warfarin other"),
+        *flag("tranexamic_acid"),
+        *number("operative_minutes", "blood_loss_ml", low=0),
+        *flag("intraop_complication"),
+        *text("intraop_complication_text"),
+        *number("los_days"),
+        *code("discharge_to", "home home_health rehab snf other"),
+        *flag("readmitted_30d", "readmitted_90d", "reoperated"),
+        *day("reoperation_date"),
+        *text("reoperation_reason"),
+        *code("followup_status", "active complete lost withdrawn deceased"),
+        *day("last_followup_date"),
+        *text("registry_id", "notes"),
+        *unique("registry_id"),
+        *index("encounter_id"),
+        *index("procedure_id"),
+        *index("surgeon_id", "surgery_date_lo"),
+        *index("side", "surgery_date_lo"),
+    ]

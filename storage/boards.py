@@ -1,4 +1,4 @@
-"""The OR board: procedures as the OR command center lists them, in one statement."""
+"""The OR board: procedures and patients as the OR command center lists and counts them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import dict_row
 
+from storage.model.flat import MRN
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
     from psycopg import Connection
 
 PROCEDURES = """
@@ -32,6 +37,8 @@ WHERE r.deleted_at IS NULL
     AND (%(surgical_status)s::text IS NULL OR p.surgical_status = %(surgical_status)s)
     AND (%(status)s::text IS NULL OR p.status = %(status)s)
     AND (%(patient_mrn)s::text IS NULL OR t.mrn = %(patient_mrn)s)
+    AND (%(patient)s::text IS NULL OR p.patient_id = (
+        SELECT o.id FROM resource o WHERE o.resource_type = 'Patient' AND o.fhir_id = %(patient)s))
     AND (%(scheduled_location)s::text IS NULL
         OR lower(l.name) = lower(%(scheduled_location)s)
         OR lower(p.scheduled_location_text) = lower(%(scheduled_location)s)
@@ -54,6 +61,24 @@ LOCATION = """SELECT r.fhir_id FROM location l JOIN resource r ON r.id = l.id WH
     ORDER BY r.created_at, r.id LIMIT 1"""
 
 
+PATIENT = """SELECT r.fhir_id AS id, p.display_name AS patient_name
+FROM identifier i JOIN patient p ON p.id = i.owner_id JOIN resource r ON r.id = p.id
+WHERE i.value = %(mrn)s AND p.mrn = %(mrn)s AND r.deleted_at IS NULL
+ORDER BY (p.mrn_system = %(own)s) DESC NULLS LAST, p.id LIMIT 1"""
+
+WORD = """p.id IN (SELECT s.owner_id FROM search_string s
+    WHERE s.param IN ('family', 'given') AND strpos(s.norm, %(word{place})s) > 0)"""
+
+PATIENTS = """SELECT p.id FROM patient p JOIN resource r ON r.id = p.id
+WHERE r.deleted_at IS NULL AND (strpos(lower(p.mrn), lower(%(mrn)s)) > 0 OR %(mrn)s = '' OR ({named}))
+ORDER BY p.display_name NULLS LAST, p.id LIMIT %(limit)s OFFSET %(skip)s"""
+
+COUNTS = """SELECT p.status, p.surgical_status, count(*) FROM procedure p JOIN resource r ON r.id = p.id
+WHERE r.deleted_at IS NULL GROUP BY 1, 2"""
+
+LIVE_PATIENTS = "SELECT count(*) FROM resource WHERE resource_type = 'Patient' AND deleted_at IS NULL"
+
+
 def procedures(
     connection: Connection[Any],
     *,
@@ -62,12 +87,13 @@ def procedures(
     status: str | None = None,
     patient_mrn: str | None = None,
     scheduled_location: str | None = None,
+    patient: str | None = None,
     skip: int = 0,
     limit: int = 500,
 ) -> list[dict[str, Any]]:
     """Return the live procedures that have all the given values, by their slot.
 
-    A location is asked for by its name, an alias, or the text that stands for it.
+    A location is asked for by its name, an alias, or the text that stands for it, a patient by FHIR id.
     """
     asked = {
         "id": id,
@@ -75,6 +101,7 @@ def procedures(
         "status": status,
         "patient_mrn": patient_mrn,
         "scheduled_location": scheduled_location,
+        "patient": patient,
         "skip": skip,
         "limit": limit,
     }
@@ -91,6 +118,32 @@ def patient(connection: Connection[Any], row: object) -> dict[str, Any]:
     statement = "SELECT mrn, display_name FROM patient WHERE id = %s"
     found = connection.execute(statement, (row,)).fetchone() or (None, None)
     return dict(zip(("mrn", "patient_name"), found, strict=True))
+
+
+def patient_with_mrn(connection: Connection[Any], mrn: str) -> dict[str, Any] | None:
+    """Return FHIR id and name of the live patient with an MRN, None where there is none.
+
+    Of several with the same MRN it is the one that has it in our own system.
+    """
+    return connection.cursor(row_factory=dict_row).execute(PATIENT, {"mrn": mrn, "own": MRN}).fetchone()
+
+
+def patients(
+    connection: Connection[Any], mrn: str, words: Sequence[str], skip: int, limit: int
+) -> list[UUID]:
+    """Return the row ids of live patients, by name: those whose MRN holds a text, or whose names hold all
+    words, folded as search has them. An empty text finds all.
+    """
+    named = " AND ".join(WORD.format(place=place) for place in range(len(words))) or "false"
+    asked: dict[str, Any] = {f"word{place}": word for place, word in enumerate(words)}
+    asked |= {"mrn": mrn, "limit": limit, "skip": skip}
+    return [row[0] for row in connection.execute(PATIENTS.format(named=named).encode(), asked).fetchall()]
+
+
+def counts(connection: Connection[Any]) -> tuple[list[tuple[str, str | None, int]], int]:
+    """Return how many live procedures there are by status and readiness, and how many live patients."""
+    patients = connection.execute(LIVE_PATIENTS).fetchone()
+    return connection.execute(COUNTS).fetchall(), patients[0] if patients else 0
 
 
 def location_named(connection: Connection[Any], name: str) -> str | None:

@@ -67,10 +67,18 @@ def patients(connection: Connection[Any], ids: Sequence[UUID]) -> dict[UUID, UUI
     return dict(connection.execute(PATIENTS, {"ids": list(ids)}).fetchall())
 
 
-def claim(connection: Connection[Any], table: str, column: str, member: UUID, owner: UUID) -> None:
-    """Let a member's row point to its case or follow-up."""
+def claim(connection: Connection[Any], table: str, column: str, member: UUID, owner: UUID | None) -> None:
+    """Let a member's row point to its case or follow-up, or to none."""
     statement = f'UPDATE "{table}" SET "{column}" = %s WHERE id = %s'
     connection.execute(statement.encode(), (owner, member))
+
+
+def release(
+    connection: Connection[Any], table: str, column: str, owner: UUID, keep: Sequence[UUID] = ()
+) -> None:
+    """Let the rows that point to a case or follow-up point to none, but for those that it keeps."""
+    statement = f'UPDATE "{table}" SET "{column}" = NULL WHERE "{column}" = %s AND NOT id = ANY(%s)'
+    connection.execute(statement.encode(), (owner, list(keep)))
 
 
 def count(connection: Connection[Any], table: str, row: UUID) -> int:

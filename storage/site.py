@@ -1,9 +1,8 @@
-"""What the database says of the place: its accounts, the identifier systems it knows, whether it answers."""
+"""What the database says of the place: the identifier systems it knows, whether it answers."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -15,12 +14,6 @@ SystemRow = tuple[str, bool, str | None, str | None]
 def reachable(connection: Connection[Any]) -> bool:
     """Tell whether the database answers."""
     return connection.execute("SELECT 1").fetchone() == (1,)
-
-
-def account(connection: Connection[Any], username: str) -> UUID | None:
-    """Return the id of an account, None where there is none of that name."""
-    row = connection.execute("SELECT id FROM app_user WHERE username = %s", (username,)).fetchone()
-    return row[0] if row else None
 
 
 def identifier_systems(connection: Connection[Any]) -> list[SystemRow]:

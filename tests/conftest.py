@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.fixtures.folders",
     "tests.fixtures.records",
     "tests.fixtures.server",
+    "tests.fixtures.registry",
 ]
 
 # A shared machine is slow at times: how long an example takes is no finding.

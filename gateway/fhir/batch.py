@@ -11,7 +11,7 @@ from typing import Any, cast
 from gateway import errors
 from gateway.fhir import bundle_answer, entries, transaction
 from gateway.fhir.bundle_answer import Done
-from gateway.fhir.bundle_log import Cancelled, Log
+from gateway.fhir.bundle_log import Log
 from gateway.fhir.bundle_targets import Context
 from storage.session import Session
 
@@ -63,7 +63,7 @@ def _alone(context: Context, raw: Any, place: int, shown: str, log: Log | None) 
 
     try:
         return transaction.run(context, [entries.read(raw, place, "batch", context.base_url)], tell)[0]
-    except Cancelled:
+    except errors.Cancelled:
         raise
     except errors.Problem as problem:
         return problem

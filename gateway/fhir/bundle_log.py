@@ -7,15 +7,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from gateway.errors import Conflict
 from storage.session import Raw
 
 LOG = "bundle log"
 """The name under which the state of a request has its log, if it is worked on asynchronously."""
-
-
-class Cancelled(Conflict):
-    """The request was cancelled, or was answered already."""
 
 
 class Log(Protocol):

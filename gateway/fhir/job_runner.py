@@ -21,7 +21,7 @@ import structlog
 
 from gateway import errors
 from gateway.fhir import wire, xml
-from gateway.fhir.bundle_log import LOG, Cancelled
+from gateway.fhir.bundle_log import LOG
 from storage import jobs
 from storage.jobs import Job, State
 from storage.session import Raw, Store
@@ -196,12 +196,12 @@ class Account:
     def entry(self, connection: Raw, place: int, content: bytes) -> None:
         """Take down what becomes of an entry of a batch. Raises Cancelled."""
         if not jobs.enter(connection, self.job_id, place, content):
-            raise Cancelled
+            raise errors.Cancelled
 
     def whole(self, connection: Raw, content: bytes) -> None:
         """Take down the answer of a transaction. Raises Cancelled."""
         if not jobs.answer(connection, self.job_id, 200, content, self.jobs.clock()):
-            raise Cancelled
+            raise errors.Cancelled
 
 
 async def dispatch(app: Litestar, job: Job, account: Account) -> Outcome:

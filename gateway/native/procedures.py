@@ -3,67 +3,60 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Literal
+from typing import Any
 
-import msgspec
-from litestar import Response, get, patch
+from litestar import Response, get, patch, post
 from litestar.params import FromPath
-from msgspec import UNSET, UnsetType
 
 from gateway import errors
-from gateway.native.words import Ask, answer, caller_of, form, number, one_of, parameters, records_of
+from gateway.native.procedure_forms import (
+    CHANGES,
+    PROCEDURES,
+    Finding,
+    Procedure,
+    ProcedureChange,
+    ProcedureFilters,
+    ProcedureInFull,
+    ProcedureNew,
+)
+from gateway.native.words import Ask, answer, caller_of, form, query, records_of
+from gateway.openapi.call import call
 from gateway.records import Caller, Records
 from gateway.unit import Unit
 from mappings import board
 from storage import boards
-
-FILTERS = ("surgical_status", "patient_mrn", "scheduled_location", "status")
-CHOICES = {name: board.CODES[name] for name in ("surgical_status", "status")}
-
-
-class ProcedureChange(msgspec.Struct, forbid_unknown_fields=True):
-    """What a PATCH may change; what it leaves out stays, null clears."""
-
-    mrn: str | UnsetType = UNSET
-    patient_name: str | UnsetType = UNSET
-    procedure_type: str | UnsetType = UNSET
-    surgical_status: Literal["workup", "near_ready", "ready", "scheduled"] | UnsetType | None = UNSET
-    barriers: list[str] | UnsetType = UNSET
-    cardiology_clearance: bool | str | UnsetType | None = UNSET
-    stress_test_status: str | UnsetType | None = UNSET
-    consent_status: str | UnsetType | None = UNSET
-    status: str | UnsetType = UNSET
-    procedure_side: str | UnsetType | None = UNSET
-    scheduled_location: str | UnsetType | None = UNSET
-    scheduled_start: str | UnsetType | None = UNSET
-    scheduled_end: str | UnsetType | None = UNSET
-    estimated_minutes: int | UnsetType | None = UNSET
-    override_reason: str | UnsetType | None = UNSET
-    notes: str | UnsetType | None = UNSET
-
-    def told(self) -> dict[str, Any]:
-        """Return what was sent, by name."""
-        named = ((name, getattr(self, name)) for name in self.__struct_fields__)
-        return {name: value for name, value in named if value is not UNSET}
+from storage.record import Record
+from storage.session import Raw
 
 
-@get("/procedures")
+@get("/procedures", opt=call(query=ProcedureFilters, answer=list[Procedure]))
 async def list_procedures(request: Ask) -> Response[bytes]:
     """List procedures by readiness, MRN of the patient, booked room and status."""
-    asked = parameters(request, *FILTERS, "skip", "limit")
-    for name, group in CHOICES.items():
-        one_of(asked, name, group.values)
-    skip, limit = number(asked, "skip", 0, 10**9), number(asked, "limit", 500, 1000)
-    return answer(await asyncio.to_thread(_list, records_of(request), asked, skip, limit))
+    asked = query(request, ProcedureFilters)
+    return answer(await asyncio.to_thread(_list, records_of(request), asked))
 
 
-@get("/procedures/{procedure_id:str}")
+@post(
+    "/procedures",
+    status_code=201,
+    opt=call(body=ProcedureNew, answer=ProcedureInFull, status=201, examples=PROCEDURES),
+)
+async def create_procedure(request: Ask) -> Response[bytes]:
+    """Bring a procedure onto the board, in work-up unless it has all that a later step needs."""
+    told = form(await request.body(), ProcedureNew).told()
+    return answer(await asyncio.to_thread(_create, records_of(request), caller_of(request), told), 201)
+
+
+@get("/procedures/{procedure_id:str}", opt=call(answer=ProcedureInFull))
 async def get_procedure(request: Ask, procedure_id: FromPath[str]) -> Response[bytes]:
     """Return one procedure with its arterial findings."""
     return answer(await asyncio.to_thread(_get, records_of(request), procedure_id))
 
 
-@patch("/procedures/{procedure_id:str}")
+@patch(
+    "/procedures/{procedure_id:str}",
+    opt=call(body=ProcedureChange, answer=ProcedureInFull, examples=CHANGES),
+)
 async def change_procedure(request: Ask, procedure_id: FromPath[str]) -> Response[bytes]:
     """Change a procedure: readiness, barriers, clearances, slot, room, status, notes."""
     change = form(await request.body(), ProcedureChange)
@@ -73,42 +66,64 @@ async def change_procedure(request: Ask, procedure_id: FromPath[str]) -> Respons
     return answer(done)
 
 
-def _list(records: Records, asked: dict[str, str], skip: int, limit: int) -> list[dict[str, Any]]:
+def _list(records: Records, asked: ProcedureFilters) -> list[Procedure]:
     with records.store.connection() as connection:
-        return [_shown(row) for row in boards.procedures(connection, **asked, skip=skip, limit=limit)]
+        return [Procedure(**_shown(row)) for row in boards.procedures(connection, **asked.told())]
 
 
-def _get(records: Records, procedure_id: str) -> dict[str, Any]:
+def _get(records: Records, procedure_id: str) -> ProcedureInFull:
     with records.store.connection() as connection:
         found = boards.procedures(connection, id=procedure_id)
         if not found:
             raise errors.NotFound("There is no such procedure.", expression="id")
         findings = boards.arterial_findings(connection, found[0]["row_id"])
-    return _shown(found[0]) | {"arterial_findings": findings}
+    return ProcedureInFull(**_shown(found[0]), arterial_findings=[Finding(**row) for row in findings])
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name != "row_id"}
 
 
-def _change(records: Records, caller: Caller, procedure_id: str, change: dict[str, Any]) -> dict[str, Any]:
+def of_patient(connection: Raw, patient_id: str) -> list[Procedure]:
+    """Return the procedures of a patient, by the patient's FHIR id."""
+    return [Procedure(**_shown(row)) for row in boards.procedures(connection, patient=patient_id)]
+
+
+def _create(records: Records, caller: Caller, told: dict[str, Any]) -> ProcedureInFull:
+    def work(unit: Unit) -> str:
+        found = boards.patient_with_mrn(unit.session.raw, told["mrn"])
+        if found is None:
+            raise errors.NotFound("There is no patient with this MRN.", expression="mrn")
+        _see_name(found["patient_name"], told)
+        record = unit.new("Procedure")
+        board.begin(record, f"Patient/{found['id']}", unit.new_id)
+        _set(unit, record, {name: told[name] for name in told if name not in ("mrn", "patient_name")})
+        unit.flush()
+        return record.resource["fhir_id"]
+
+    return _get(records, records.unit(caller, work))
+
+
+def _change(records: Records, caller: Caller, procedure_id: str, change: dict[str, Any]) -> ProcedureInFull:
     def work(unit: Unit) -> None:
         record = unit.get("Procedure", procedure_id)
         told = dict(change)
-        unit.override_reason = told.pop("override_reason", None)
         _same_patient(unit, record.main["patient_id"], told)
-        name = told.get("scheduled_location")
-        if name is not None:
-            room = boards.location_named(unit.session.raw, name)
-            told["scheduled_location"] = {"display": name} | (
-                {"reference": f"Location/{room}"} if room else {}
-            )
-        board.change(record, told, unit.author.at, unit.author.actor_id, unit.new_id)
+        _set(unit, record, told)
         unit.touch(record, "patch")
         unit.flush()
 
     records.unit(caller, work)
     return _get(records, procedure_id)
+
+
+def _set(unit: Unit, record: Record, told: dict[str, Any]) -> None:
+    unit.override_reason = told.pop("override_reason", None)
+    name = told.get("scheduled_location")
+    if name is not None:
+        room = boards.location_named(unit.session.raw, name)
+        told["scheduled_location"] = {"display": name} | ({"reference": f"Location/{room}"} if room else {})
+    board.change(record, told, unit.author.at, unit.author.actor_id, unit.new_id)
 
 
 def _same_patient(unit: Unit, patient: Any, told: dict[str, Any]) -> None:
@@ -117,6 +132,17 @@ def _same_patient(unit: Unit, patient: Any, told: dict[str, Any]) -> None:
     if not sent:
         return
     present = boards.patient(unit.session.raw, patient)
-    for name, value in sent.items():
-        if value != present[name]:
-            raise errors.BusinessRule(f"A procedure cannot move to another patient: {name}.", expression=name)
+    if "mrn" in sent and sent["mrn"] != present["mrn"]:
+        raise errors.BusinessRule("A procedure cannot move to another patient: mrn.", expression="mrn")
+    _see_name(present["patient_name"], sent)
+
+
+def _see_name(present: str | None, told: dict[str, Any]) -> None:
+    """Raise BusinessRule where a name is told that is not the patient's: whoever sends it means another."""
+    name = told.get("patient_name")
+    if name and present != name and not board.same_person(name, present or ""):
+        text = "The patient of this MRN has another name."
+        raise errors.BusinessRule(text, expression="patient_name")
+
+
+ROUTES = (list_procedures, create_procedure, get_procedure, change_procedure)

@@ -4,15 +4,39 @@ from __future__ import annotations
 
 from litestar import Router
 
-from gateway.native import procedures, research, words
+from gateway.native import (
+    acts,
+    board,
+    bulk,
+    diagnoses,
+    documents,
+    encounters,
+    looked,
+    patients,
+    procedures,
+    research,
+    research_export,
+    research_members,
+    visits,
+)
+from gateway.native.orders.routes import ORDERS
 
 NATIVE = Router(
     path="/api",
-    before_request=words.negotiate,
+    before_request=looked.begin,
     route_handlers=[
-        procedures.list_procedures,
-        procedures.get_procedure,
-        procedures.change_procedure,
-        Router(path="/v1/rc", route_handlers=list(research.ROUTES)),
+        *procedures.ROUTES,
+        *board.ROUTES,
+        Router(path="/v1/patients", route_handlers=list(patients.ROUTES)),
+        Router(path="/v1/patients", route_handlers=[*visits.ROUTES, *documents.ROUTES]),
+        Router(path="/v1/patients/bulk", route_handlers=list(bulk.ROUTES)),
+        Router(path="/v1/encounters", route_handlers=list(encounters.ROUTES)),
+        Router(path="/v1/diagnoses", route_handlers=list(diagnoses.ROUTES)),
+        Router(path="/v1/procedures", route_handlers=list(acts.ROUTES)),
+        ORDERS,
+        Router(
+            path="/v1/rc",
+            route_handlers=[*research.ROUTES, *research_members.ROUTES, *research_export.ROUTES],
+        ),
     ],
 )

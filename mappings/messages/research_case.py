@@ -56,7 +56,7 @@ def research_case(
     obr = part.obr
     if obr is None:
         raise MessageRefused("100", "OBR", text="A research case needs an OBR")
-    values = _values(desk, part, kind) | _heading(desk, obr, kind, patient, visit)
+    values = _heading(desk, obr, kind, patient, visit) | _values(desk, part, kind)
     known = carriers(desk, "Observation", numbers, patient)
     if known and set_late_report_aside(desk, known[0], part):
         return known[0]
@@ -87,9 +87,10 @@ def _heading(
         values["status"] = _OF_PARTIAL.get(status, status)
         desk.coverage.map(obr, 25, "Observation.status")
     at = moment_text(obr, 7, desk.context)
-    if at and "surgery_date" in kind.by_name:
-        values["surgery_date"] = at
-        desk.coverage.map(obr, 7, "surgery_date")
+    dated = next((column.name for column in kind.columns if column.header and column.kind == "date"), None)
+    if at and dated:
+        values[dated] = at
+        desk.coverage.map(obr, 7, dated)
     desk.coverage.map(obr, 4, "Observation.code")
     return values
 

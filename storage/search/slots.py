@@ -104,6 +104,9 @@ class Shape:
         """Return what stays as it is."""
         return value
 
+    def dropped(self, _value: Any) -> None:
+        """Return nothing: what is told otherwise, and would only set apart what is alike."""
+
 
 Way = Callable[[Shape, Any], Any]
 
@@ -120,7 +123,8 @@ _TAKEN: dict[type, dict[str, Way]] = {
     Combined: {"parts": Shape.of},
     ByType: {"types": Shape.of},
     Compartment: {"fhir_id": Shape.value, "apart_from": Shape.of},
-    Query: {"conditions": Shape.of},
+    # Where a page begins is told by a Cursor.
+    Query: {"conditions": Shape.of, "cursor": Shape.dropped},
     Cursor: {"values": Shape.each, "last": Shape.value},
     AnyOf: {"values": Shape.any_of},
 }

@@ -15,19 +15,19 @@ from rich.table import Table
 
 from storage import migrate
 from storage.embedded import start_embedded
-from tests.benchmarks import Ratio, bench_gateway, bench_search, bench_session
+from tests.benchmarks import Ratio, bench_bulk, bench_gateway, bench_search, bench_session
 
 
 def main() -> None:
     """Read the arguments and run."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument(
-        "word", nargs="?", default="", help="a module (session, gateway, search) or part of a scenario"
+        "word", nargs="?", default="", help="a module (session, gateway, search, bulk) or part of a scenario"
     )
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="shorter series, and no 10,000 patients: a minute in all, not five",
+        help="shorter series, and neither 10,000 nor 100,000 patients: two minutes in all",
     )
     asked = parser.parse_args()
     console = Console()
@@ -56,9 +56,14 @@ def _chosen(word: str) -> dict[str, Bench]:
         "bench_session": _session,
         "bench_gateway": bench_gateway.run,
         "bench_search": bench_search.run,
+        "bench_bulk": bench_bulk.run,
     }
     named = {name: bench for name, bench in all_of_them.items() if word in name}
-    holding = {"bench_gateway": bench_gateway.matches(word), "bench_search": bench_search.matches(word)}
+    holding = {
+        "bench_gateway": bench_gateway.matches(word),
+        "bench_search": bench_search.matches(word),
+        "bench_bulk": bench_bulk.matches(word),
+    }
     return named or {name: all_of_them[name] for name, holds in holding.items() if holds}
 
 

@@ -42,8 +42,23 @@ class Route:
         return NAMED.findall(self.path)
 
     @property
+    def takes_file(self) -> bool:
+        """Whether the body is a form with a file, which is read as it comes."""
+        return self.path.endswith("/import/csv")
+
+    @property
+    def gives_file(self) -> bool:
+        """Whether the answer is a file of a kind of its own."""
+        return "/export/" in self.path or "/template/" in self.path
+
+    @property
+    def of_job(self) -> bool:
+        """Whether it is about a request that is answered later, and about no resource."""
+        return "/_async/" in self.path
+
+    @property
     def reads_body(self) -> bool:
-        return self.method in BODIES and not self.path.endswith("/_search")
+        return self.method in BODIES and not self.path.endswith("/_search") and not self.takes_file
 
     @property
     def takes_resource(self) -> bool:
@@ -181,7 +196,7 @@ def test_a_path_that_names_nothing_sensible_is_no_fault_of_ours(
 def test_a_stale_version_is_told_as_such(routes: list[Route], ask: Ask, fhir: Fhir) -> None:
     fhir.made("Patient", id="none")
     for route in routes:
-        if route.fhir and route.method in ("PUT", "DELETE", "PATCH"):
+        if route.fhir and route.method in ("PUT", "DELETE", "PATCH") and not route.of_job:
             assert told(route, ask(route, if_match='W/"7"'), 412)["code"] == "conflict"
 
 
@@ -193,7 +208,8 @@ def test_a_body_of_another_kind_is_refused(routes: list[Route], ask: Ask) -> Non
 
 def test_an_answer_of_another_kind_is_refused(routes: list[Route], ask: Ask) -> None:
     for route in routes:
-        told(route, ask(route, accept="text/csv"), 406)
+        if not route.gives_file:
+            told(route, ask(route, accept="text/csv"), 406)
 
 
 def test_a_body_that_is_too_large_is_refused(routes: list[Route], ask: Ask) -> None:
@@ -238,7 +254,7 @@ def test_a_fault_of_ours_tells_nothing_and_logs_no_patient_data(
     with gateway.logged() as log:
         with renamed(store, "resource"):
             for route in routes:
-                if route.path == "/fhir/metadata" or route.asks_operation or route == BUNDLES:
+                if route.path == "/fhir/metadata" or route.asks_operation or route.of_job or route == BUNDLES:
                     continue
                 asked = route.url() + ("&" if route.by_criteria else "?") + f"family={SECRET}"
                 searched = route.path == "/fhir/{resource_type:str}" and route.method != "POST"
@@ -247,13 +263,17 @@ def test_a_fault_of_ours_tells_nothing_and_logs_no_patient_data(
                     b'{"encounter_id":"e"}' if "kind" in route.names else f'{{"notes":"{SECRET}"}}'.encode()
                 )
                 answer = ask(route, (body if route.fhir else native) if route.reads_body else None, url=asked)
+                if not route.fhir and answer.status_code < 500:
+                    # Refused before anything was looked for, or looked for elsewhere.
+                    assert SECRET not in answer.text
+                    continue
                 found = told(route, answer, 500)
                 asked_of += 1
                 assert SECRET not in answer.text
                 text = found["diagnostics"] if route.fhir else found["detail"]
                 quoted += re.findall(r"[0-9a-f]{8}-[0-9a-f-]{27}", text)
         written = log()
-    assert len(quoted) == asked_of
+    assert len(quoted) == asked_of > len(routes) / 2
     assert all(name in written for name in quoted)
     assert SECRET not in written
     assert "UndefinedTable" in written

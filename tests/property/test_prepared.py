@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from gateway.fhir.query_string import Pair
 from gateway.fhir.search_values import Context
 from mappings.resources import REGISTRY
 from storage.search.compile import page_statement
+from storage.search.page import Cursor
 from storage.search.prepared import statement
 from storage.search.query import Query
 
@@ -89,3 +91,18 @@ def test_searches_that_differ_in_values_alone_share_a_statement(name: str, one: 
     second, after = statement(page_statement, query_of([(name, f"{other}y")]), None)
     assert first is second
     assert before != after
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.uuids(), st.uuids(), words, words)
+def test_the_pages_of_a_search_share_a_statement(one: UUID, other: UUID, here: str, there: str) -> None:
+    at = CONTEXT.now
+    first, before = statement(
+        page_statement, query_of([("code", "x"), ("_cursor", here)]), Cursor((at,), one)
+    )
+    second, after = statement(
+        page_statement, query_of([("code", "x"), ("_cursor", there)]), Cursor((at,), other)
+    )
+    assert first is second
+    assert one in before.values()
+    assert other in after.values()

@@ -42,8 +42,12 @@ def test_every_setting_comes_from_the_environment_and_goes_back(monkeypatch: pyt
         "SUTURE_LOG_FORMAT": "json",
         "SUTURE_SITE_TIMEZONE": "Europe/Oslo",
         "SUTURE_MAX_BODY_BYTES": "2048",
+        "SUTURE_MAX_IMPORT_BYTES": "8192",
         "SUTURE_MLLP_MAX_FRAME_BYTES": "4096",
+        "SUTURE_ASYNC_JOBS": "4",
+        "SUTURE_ASYNC_RESULT_SECONDS": "60",
         "SUTURE_CORS_ORIGINS": "https://app.example.org,http://localhost:3000",
+        "SUTURE_REQUIRE_USER": "True",
         "SUTURE_ALLOW_UNAUTHENTICATED": "True",
     }
     for name, value in given.items():

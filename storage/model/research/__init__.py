@@ -26,4 +26,7 @@ MEMBERS: dict[str, CaseKind] = {
 }
 """The kinds of member, by table."""
 
-__all__ = ["COMMON", "KINDS", "MEMBERS", "CaseKind", "Column"]
+JOINTS = {hip.HIP: "hip", knee.KNEE: "knee", shoulder.GLENOHUMERAL: "shoulder"}
+"""Site of a kind of case -> the joint, as the instruments of outcome name it."""
+
+__all__ = ["COMMON", "JOINTS", "KINDS", "MEMBERS", "CaseKind", "Column"]

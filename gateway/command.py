@@ -1,0 +1,77 @@
+"""What the commands of `suture` have in common: settings as options, and one line for what fails."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin
+
+import click
+import psycopg
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from gateway.settings import PREFIX, Settings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+FAILED = 1
+
+
+def settings_options(*names: str) -> Callable[[Command], Command]:
+    """Options for the named settings, or for all: an option wins over its environment variable."""
+
+    def add(command: Command) -> Command:
+        for name, field in reversed(Settings.model_fields.items()):
+            if not names or name in names:
+                command = _option(name, field)(command)
+        return command
+
+    return add
+
+
+def _option(name: str, field: FieldInfo) -> Callable[[Command], Command]:
+    words = f"{field.description} [{PREFIX}{name.upper()}]"
+    if field.annotation is bool:
+        return click.option(f"--{name.replace('_', '-')}", is_flag=True, default=None, help=words)
+    return click.option(f"--{name.replace('_', '-')}", type=_kind(field.annotation), default=None, help=words)
+
+
+def _kind(annotation: Any) -> Any:
+    if get_origin(annotation) is Literal:
+        return click.Choice(get_args(annotation))
+    return {int: int, Path: click.Path(path_type=Path)}.get(annotation, str)
+
+
+def read_settings(options: dict[str, Any]) -> Settings:
+    """The settings of the environment and of the options given. Raises click.UsageError if they are wrong."""
+    try:
+        return Settings(**{name: value for name, value in options.items() if value is not None})
+    except ValidationError as error:
+        raise click.UsageError("; ".join(_told(found) for found in error.errors())) from error
+
+
+def _told(found: Any) -> str:
+    where = PREFIX + str(found["loc"][0]).upper() + ": " if found["loc"] else ""
+    return where + str(found["msg"]).removeprefix("Value error, ")
+
+
+@contextmanager
+def one_line(doing: str = "") -> Generator[None]:
+    """Turn the failures that a command may meet into one line on stderr and exit status 1."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from gateway.serve import CannotStart
+
+    try:
+        yield
+    except (CannotStart, OSError, SQLAlchemyError, psycopg.Error) as error:
+        words = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+        fail(doing + words.strip().splitlines()[0])
+
+
+def fail(words: str) -> NoReturn:
+    """Say in one line why the command failed, and end it with exit status 1."""
+    click.echo(f"suture: {words}", err=True)
+    sys.exit(FAILED)
