@@ -201,11 +201,22 @@ def add_member(case: Record, fhir_id: str) -> None:
         put(case, "hasMember", [*found, {"reference": wanted}])
 
 
+def drop_member(owner: Record, fhir_id: str) -> None:
+    """Let a case or follow-up name an Observation as its member no more, however it is written."""
+    found = items(owner, "hasMember")
+    rows = owner.rows(Reference, None, "hasMember")
+    named = [(row["target_type"], row["target_fhir_id"]) for row in rows]
+    kept = [item for item, name in zip(found, named, strict=True) if name != ("Observation", fhir_id)]
+    if len(kept) < len(found):
+        put(owner, "hasMember", kept or None)
+
+
 __all__ = [
     "accept",
     "add_member",
     "case_values",
     "change_case",
+    "drop_member",
     "find_kind",
     "json_name",
     "new_case",

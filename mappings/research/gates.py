@@ -16,8 +16,11 @@ from storage.model.research import KINDS, MEMBERS
 from storage.model.shared import Reference
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from storage.model.columns import Row
     from storage.record import Record
+    from storage.registry import Instrument
 
 
 def check_encounter(record: Record, encounter: Row | None, *, native: bool = False) -> None:
@@ -40,6 +43,21 @@ def check_encounter(record: Record, encounter: Row | None, *, native: bool = Fal
         raise Refused("required", where, None, "an Encounter of the same patient")
     if record.main["effective_kind"] is None and encounter["period_start"] is None:
         raise Refused("required", date, None, "the date, or the encounter's start")
+
+
+def check_range(outcome: Row, known: Sequence[Instrument], *, native: bool = False) -> None:
+    """Check the score of an outcome against its instrument as the reference data has it, if it has it.
+
+    Raises Refused ("value" beyond its range, "code-invalid" for no instrument), which names columns where
+    ``native``.
+    """
+    if not known:
+        where = "instrument" if native else "Observation.code"
+        raise Refused("code-invalid", where, outcome["instrument"], "an instrument of the reference data")
+    low, high = known[0].low, known[0].high
+    if not low <= outcome["score"] <= high:
+        where = "score" if native else "Observation.value"
+        raise Refused("value", where, outcome["score"], f"{low:f} to {high:f}")
 
 
 def default_date(record: Record, encounter: Row) -> None:
@@ -72,6 +90,20 @@ def owner_column(owner: Record, member_table: str) -> str | None:
     if kind.name in KINDS:
         return "case_id"
     return "followup_id" if (kind.name, member_table) == ("rc_followup", "rc_outcome") else None
+
+
+def owner_columns(record: Record) -> list[str]:
+    """Return by which columns a member belongs to others: ``case_id``, and of an outcome ``followup_id``."""
+    kind = kind_of(record)
+    if kind is None or kind.name not in MEMBERS:
+        return []
+    return [name for name in ("case_id", "followup_id") if name in kind.table.table.c]
+
+
+def owned_by(owner: Record) -> dict[str, str]:
+    """Return the tables whose rows may belong to a case or follow-up, and by which column."""
+    found = {name: owner_column(owner, name) for name in MEMBERS}
+    return {name: column for name, column in found.items() if column}
 
 
 def claim(owner: Record, member: Record) -> bool:

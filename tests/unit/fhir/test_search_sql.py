@@ -9,6 +9,7 @@ import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.dialects import postgresql
@@ -19,6 +20,7 @@ from gateway.fhir.search_values import Context
 from mappings.resources import REGISTRY
 from storage.search.compile import page_statement
 from storage.search.include import statement
+from storage.search.slots import AnyOf, Slot
 
 KEPT = Path(__file__).with_suffix(".txt")
 CONTEXT = Context(datetime(2026, 1, 1, tzinfo=UTC), "http://here/fhir")
@@ -49,6 +51,10 @@ SEARCHES = [
 ]
 
 
+IDS: Any = AnyOf(Slot(0))
+"""As a kept statement has them: values come later."""
+
+
 def sql(search: str) -> str:
     """The statement of a page; of searches with parameters what selects and sorts the rows."""
     type_name, _, text = search.partition("?")
@@ -64,7 +70,7 @@ def _lines(statement: str) -> str:
 def included(search: str) -> str:
     type_name, _, text = search.partition("?")
     (include,) = parse(REGISTRY[type_name], pairs(text), CONTEXT).query.includes
-    return _lines(str(statement(include, []).compile(dialect=postgresql.dialect())))
+    return _lines(str(statement(include, IDS).compile(dialect=postgresql.dialect())))
 
 
 def snapshots() -> dict[str, str]:
