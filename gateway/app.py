@@ -17,7 +17,7 @@ from litestar import Litestar, Request, Response
 from litestar.config.cors import CORSConfig
 from litestar.exceptions import HTTPException, MethodNotAllowedException
 
-from gateway import errors, health, log
+from gateway import allow, errors, health, log
 from gateway.encoding import COMPRESSION, vary
 from gateway.fhir import answer
 from gateway.fhir.ask import BASE
@@ -128,7 +128,7 @@ def create_app(
         request_max_body_size=settings.max_body_bytes,
         compression_config=COMPRESSION,
         cors_config=pages,
-        before_send=[vary("Accept-Encoding", *(["Origin"] if pages else []), in_formats=BASE)],
+        before_send=[allow.tell, vary("Accept-Encoding", *(["Origin"] if pages else []), in_formats=BASE)],
         openapi_config=page.config(),
         middleware=[Hosts(), health.metrics()],
         logging_config=None,

@@ -7,6 +7,8 @@ encoder refuses subclasses of Decimal.
 
 from __future__ import annotations
 
+import json
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -47,5 +49,27 @@ def _raw(value: Any) -> msgspec.Raw:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-DECODER: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=decimal_of)
+_QUICK: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=decimal_of)
+_MINUS = r"-0(?=[\s,}\]]|\Z)"
+_MINUS_TEXT, _MINUS_BYTES = re.compile(_MINUS), re.compile(_MINUS.encode())
+
+
+def _whole(text: str) -> int | Decimal:
+    return Decimal(text) if text == "-0" else int(text)
+
+
+class Decoder:
+    """Decodes JSON: numbers with a point or an exponent, and `-0`, become Decimal, other whole ones int."""
+
+    def decode(self, text: bytes | str) -> Any:
+        """Return the value of a text. Raises ValueError, ArithmeticError, RecursionError."""
+        value = _QUICK.decode(text)
+        pattern = _MINUS_TEXT if isinstance(text, str) else _MINUS_BYTES
+        # No int remembers the sign of zero; the slow decoder can be told of it.
+        if pattern.search(text):  # pyright: ignore[reportArgumentType]
+            return json.loads(text, parse_float=decimal_of, parse_int=_whole)
+        return value
+
+
+DECODER = Decoder()
 ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=_raw)

@@ -15,7 +15,7 @@ from litestar.enums import HttpMethod
 from gateway import errors
 from gateway.fhir import media, xml
 from gateway.fhir.format import FORMAT, answer_format
-from gateway.fhir.patch import FHIRPATH_PATCH, JSON_PATCH, MERGE_PATCH, language_of
+from gateway.fhir.patch import FHIRPATH_PATCH, JSON_PATCH, KINDS, MERGE_PATCH, language_of
 from gateway.fhir.query_string import pairs
 from gateway.records import Caller, Records
 
@@ -70,7 +70,7 @@ async def form_of(request: Ask) -> str:
     kind = request.headers.get("content-type", FORM).partition(";")[0]
     form = (await request.body()).decode("utf-8", "replace")
     if form and kind.strip().lower() != FORM:
-        raise errors.UnsupportedMediaType(f"A search by POST is {FORM}.")
+        raise errors.UnsupportedMediaType(f"A search by POST is {FORM}.", expression="http.Content-Type")
     if FORMAT in form:
         request.scope["state"][FORMAT] = dict(pairs(form)).get(FORMAT)
         negotiate(request)
@@ -107,8 +107,10 @@ async def patch_body(request: Ask) -> tuple[str, bytes]:
     see_encoding(request)
     told = request.headers.get("content-type", "")
     kind = media.split(told)[0]
-    if not kind:
-        raise errors.UnsupportedMediaType("A patch must say of what media type it is.")
+    if kind not in (*KINDS, *media.FORMATS):
+        named = f", not {told[:100]}" if told else ""
+        needed = f"A patch says of what media type it is: one of {', '.join(KINDS)}{named}."
+        raise errors.UnsupportedMediaType(needed, expression="http.Content-Type")
     if kind in (JSON_PATCH, MERGE_PATCH):
         return kind, await request.body()
     if media.body_format(told) == "xml":

@@ -7,6 +7,7 @@ what was written. A resource that one of them changes may be written by no other
 from __future__ import annotations
 
 from gateway.errors import MethodNotAllowed
+from gateway.fhir.answer import if_match
 from gateway.fhir.bundle_answer import Done
 from gateway.fhir.bundle_targets import Context
 from gateway.fhir.entries import READING, Entry
@@ -30,5 +31,6 @@ def call(context: Context, entry: Entry) -> Done:
     see_offered(offered, resource_type)
     told = parted(entry.query, None if entry.method in READING else entry.resource)
     where = (context.base_url, resource_type, fhir_id)
-    asked = Call(context.records, context.caller, *where, *told, context.prefer)
+    seen = if_match(entry.request.get("ifMatch"))
+    asked = Call(context.records, context.caller, *where, *told, context.prefer, seen)
     return Done(200, content=run(asked))

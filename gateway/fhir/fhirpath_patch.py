@@ -110,7 +110,18 @@ class Operation:
 
     def apply(self, resource: Object) -> None:
         """Change a resource in place. Raises Unprocessable, BadRequest."""
-        _TYPES[self.type](self, resource)
+        try:
+            _TYPES[self.type](self, resource)
+        except (BadRequest, Unprocessable) as problem:
+            told = [issue.diagnostics for issue in problem.issues if issue.expression is None]
+            if not told:
+                raise
+            raise type(problem)(told[0], expression=self.place) from None
+
+    @property
+    def place(self) -> str:
+        """Where the operation stands."""
+        return f"{CARRIER}.parameter[{self.number}]"
 
     def need(self, name: str) -> int:
         """Return a number of the operation. Raises BadRequest where it is not there."""
@@ -127,11 +138,11 @@ class Operation:
 
     def bad(self, told: str) -> BadRequest:
         """Return the problem of an operation that is not right."""
-        return BadRequest(f"{told}.", expression=f"{CARRIER}.parameter[{self.number}]")
+        return BadRequest(f"{told}.", expression=self.place)
 
     def unfit(self, told: str) -> Unprocessable:
         """Return the problem of an operation that the resource does not allow."""
-        return Unprocessable(f"{self.path[:200]}: {told}.", expression=f"{CARRIER}.parameter[{self.number}]")
+        return Unprocessable(f"{self.path[:200]}: {told}.", expression=self.place)
 
 
 def _add(operation: Operation, resource: Object) -> None:

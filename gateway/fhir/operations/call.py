@@ -24,7 +24,8 @@ ALWAYS = ("_format", "_pretty")
 @dataclass(frozen=True)
 class Call:
     """What an operation works on. ``listed`` are the parameters of the URL and the simple ones of the body,
-    ``parts`` the others of the body (resources, datatypes) by name.
+    ``parts`` the others of the body (resources, datatypes) by name; ``if_match`` is the version at which
+    what is changed must stand.
     """
 
     records: Records
@@ -35,6 +36,7 @@ class Call:
     listed: tuple[Pair, ...] = ()
     parts: dict[str, Any] = field(default_factory=dict[str, Any])
     prefer: str = ""
+    if_match: int | None = None
 
     @property
     def place(self) -> str:
@@ -45,7 +47,8 @@ class Call:
         """Raise UnknownParameter for a parameter that an operation has not."""
         for name in (*(name for name, _ in self.listed), *self.parts):
             if name not in known and name not in ALWAYS:
-                told = f"The operation has no parameter {name[:60]!r}; it has {', '.join(known) or 'none'}."
+                named = ", ".join(dict.fromkeys(known)) or "none"
+                told = f"The operation has no parameter {name[:60]!r}; it has {named}."
                 raise UnknownParameter(told, expression=f"http.{name[:60]}")
 
     def see_parts(self, known: tuple[str, ...] = ()) -> None:

@@ -35,7 +35,9 @@ def meta_add(call: Call) -> bytes:
     """Add profiles, tags and labels to a resource; return its metadata. Raises Problem."""
     given = _given(call, META_ADD.inputs_of(call.resource_type))
     return _told(
-        call.records.patch(call.caller, *_name(call), lambda value: _changed(call, _with(value, given)))
+        call.records.patch(
+            call.caller, *_name(call), lambda value: _changed(call, _with(value, given)), call.if_match
+        )
     )
 
 
@@ -46,7 +48,9 @@ def meta_delete(call: Call) -> bytes:
     """
     given = _given(call, META_DELETE.inputs_of(call.resource_type))
     return _told(
-        call.records.patch(call.caller, *_name(call), lambda value: _changed(call, _without(value, given)))
+        call.records.patch(
+            call.caller, *_name(call), lambda value: _changed(call, _without(value, given)), call.if_match
+        )
     )
 
 

@@ -67,6 +67,8 @@ async def _answer(
     listed, parts = inputs(request.url.query, body)
     prefer = request.headers.get("prefer", "")
     where = (base_url(request), resource_type, fhir_id)
-    call = Call(records_of(request), caller_of(request), *where, listed, parts, prefer)
+    # A call that changes nothing needs no version to stand.
+    seen = answer.if_match(request.headers.get("if-match")) if offered.changes else None
+    call = Call(records_of(request), caller_of(request), *where, listed, parts, prefer, seen)
     shown = View(pretty=call.one("_pretty") == "true")
     return answer.body(shown.laid_out(await in_thread(run, call)))

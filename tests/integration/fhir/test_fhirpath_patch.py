@@ -229,6 +229,18 @@ def test_what_the_standard_does_not_let_a_patch_do_is_refused(
     assert fhir.get("Patient/p").headers["etag"] == 'W/"1"'
 
 
+@pytest.mark.parametrize(
+    "path", ["Patient.name[", "1+1", "Patient.repeat(name)", "Patient.name.given", "Patient.name.where(1/0)"]
+)
+def test_the_operation_whose_path_is_wrong_is_located(fhir: Fhir, path: str) -> None:
+    fhir.made("Patient", **RICH)
+    patch = operation("delete", "Patient.link")
+    patch["parameter"] += operation("replace", path, {"valueString": "x"})["parameter"]
+    answer = ask(fhir, FHIRPATH, patch)
+    assert outcome(answer, answer.status_code)["expression"] == ["Parameters.parameter[1]"]
+    assert answer.status_code in (400, 422)
+
+
 def test_a_reference_to_nothing_that_is_contained_is_found_in_the_outcome(fhir: Fhir) -> None:
     fhir.made("Patient", **RICH)
     patch = operation("replace", "Patient.managingOrganization", {"valueReference": {"reference": "#q"}})

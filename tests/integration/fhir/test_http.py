@@ -145,6 +145,21 @@ def test_a_page_of_the_right_origin_may_call(fhir: Fhir) -> None:
     assert "etag" in read.headers["access-control-expose-headers"].lower()
 
 
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("Patient", "DELETE GET HEAD OPTIONS PATCH POST PUT"),
+        ("Patient/p", "DELETE GET HEAD OPTIONS PATCH PUT"),
+        ("Patient/p/$everything", "GET HEAD OPTIONS POST"),
+        ("metadata", "GET HEAD OPTIONS"),
+        ("", "GET HEAD OPTIONS POST"),
+    ],
+)
+def test_options_tells_all_that_a_path_allows(fhir: Fhir, path: str, methods: str) -> None:
+    answer = fhir.ask("OPTIONS", path)
+    assert (answer.status_code, answer.headers["allow"]) == (204, methods.replace(" ", ", "))
+
+
 def test_pages_of_other_origins_may_not(fhir: Fhir) -> None:
     other = "https://evil.example.org"
     asked = fhir.ask("OPTIONS", "Patient", origin=other, access_control_request_method="GET")

@@ -175,6 +175,36 @@ def test_what_is_no_meta_is_refused(fhir: Fhir, value: dict[str, Any]) -> None:
     assert fhir.get("Patient/p").json()["meta"]["versionId"] == "1"
 
 
+@pytest.mark.parametrize("name", ["meta-add", "meta-delete"])
+def test_labels_are_changed_at_the_version_that_is_named_alone(fhir: Fhir, name: str) -> None:
+    fhir.made("Patient", id="p", meta={"tag": [TAG]})
+    other = parameters(meta=("valueMeta", {"tag": [TAG if name == "meta-delete" else TAG | {"code": "b"}]}))
+    outcome(fhir.post(f"Patient/p/${name}", other, if_match='W/"2"'), 412, "conflict")
+    entry = {
+        "request": {"method": "POST", "url": f"Patient/p/${name}", "ifMatch": 'W/"2"'},
+        "resource": other,
+    }
+    outcome(fhir.post("", {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}), 412)
+    assert fhir.get("Patient/p").headers["etag"] == 'W/"1"'
+    assert fhir.post(f"Patient/p/${name}", other, if_match='W/"1"').status_code == 200
+    assert fhir.get("Patient/p").headers["etag"] == 'W/"2"'
+
+
+@pytest.mark.parametrize("path", ["$no", "Patient/$no", "Patient/p/$no", "Patient/$everything", "$validate"])
+def test_an_operation_that_is_not_there_is_named(fhir: Fhir, path: str) -> None:
+    fhir.made("Patient", id="p")
+    for answer in (fhir.get(path), fhir.post(path, parameters())):
+        assert path.rpartition("/")[2] in outcome(answer, 404, "not-supported")["diagnostics"]
+
+
+def test_an_unknown_parameter_is_told_which_there_are(fhir: Fhir) -> None:
+    fhir.made("Patient", id="p")
+    told = outcome(fhir.get("Patient/p/$everything?x=1"), 400)["diagnostics"]
+    assert told.endswith("it has start, end, _since, _type, _count, _cursor.")
+    assert "'junk'" in outcome(fhir.get("Patient/p/$everything?start=junk"), 400)["diagnostics"]
+    assert "'junk'" in outcome(fhir.get("Patient/p/$everything?_since=junk"), 400)["diagnostics"]
+
+
 def test_labels_of_what_is_not_there_are_not_changed(fhir: Fhir) -> None:
     body = parameters(meta=("valueMeta", {"tag": [TAG]}))
     outcome(fhir.post("Patient/nobody/$meta-add", body), 404, "not-found")

@@ -62,7 +62,9 @@ def test_a_patch_needs_a_live_resource_at_the_version_that_is_named(fhir: Fhir, 
 @pytest.mark.parametrize("kind", ["", "text/plain", "application/xml-patch+xml"])
 def test_other_languages_are_refused(fhir: Fhir, kind: str) -> None:
     fhir.made("Patient", id="p")
-    outcome(ask(fhir, kind, b"{}"), 415, "not-supported")
+    issue = outcome(ask(fhir, kind, b"{}"), 415, "not-supported")
+    assert issue["expression"] == ["http.Content-Type"]
+    assert JSON_PATCH in issue["diagnostics"]
 
 
 @pytest.mark.parametrize("kind", SAME)

@@ -51,7 +51,8 @@ SEARCHES = [
 ]
 
 
-IDS: Any = AnyOf(Slot(0))
+_LATER: Any = Slot(0)
+IDS = AnyOf(_LATER)
 """As a kept statement has them: values come later."""
 
 
