@@ -25,9 +25,12 @@ from gateway.fhir.job_runner import Jobs
 from gateway.fhir.routes import FHIR
 from gateway.hosts import Hosts
 from gateway.known import HEADER, known_users
+from gateway.mllp.metrics import Counted
+from gateway.mllp.outbound import Outbound
 from gateway.mllp.server import Listener
 from gateway.native.routes import NATIVE
 from gateway.openapi import page
+from gateway.pages.messages import PAGES
 from gateway.records import Records
 from gateway.settings import Settings, split_origins
 from storage.session import Store
@@ -101,27 +104,29 @@ def create_app(
     """Make the application; ``settings.database_url`` names a migrated database."""
     if settings.database_url is None:
         raise ValueError("the application needs the URL of a database that is there")
-    # Each job in hand keeps a connection to itself.
-    store = Store(settings.database_url, pool_size=THREADS + settings.async_jobs)
+    # Each job in hand keeps a connection to itself, and so does what sends messages.
+    store = Store(settings.database_url, pool_size=THREADS + settings.async_jobs + 1)
     records = Records(store, clock, make_id, settings.site_timezone)
     listener = Listener(records, settings)
     jobs = Jobs(store, clock, make_id, settings)
+    outbound = Outbound(store, clock)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncGenerator[None]:
         records.looks.start()
         await listener.start()
         await jobs.start(app)
+        outbound.start()
         try:
             yield
         finally:
-            await asyncio.gather(listener.stop(), jobs.stop())
+            await asyncio.gather(listener.stop(), jobs.stop(), asyncio.to_thread(outbound.stop))
             await asyncio.to_thread(records.looks.stop)
             store.close()
 
     pages = cors(settings)
     app = Litestar(
-        route_handlers=[FHIR, NATIVE, *health.ROUTES],
+        route_handlers=[FHIR, NATIVE, PAGES, *health.ROUTES],
         guards=[known_users] if settings.require_user else [],
         lifespan=[lifespan],
         exception_handlers={Exception: answer_problem},
@@ -135,6 +140,7 @@ def create_app(
         debug=False,
     )
     app.state.records = records
+    app.state.counted = Counted(records)
     app.state.store = store
     app.state.jobs = jobs
     app.state.settings = settings

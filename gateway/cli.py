@@ -13,6 +13,10 @@ from rich_click import RichGroup
 
 from gateway.bulk.commands import export_command, import_command
 from gateway.command import fail, one_line, read_settings, settings_options
+from gateway.coverage import coverage_command
+from gateway.destinations import destination
+from gateway.messages import messages, replay_command
+from gateway.peers import peer
 from gateway.users import user
 
 if TYPE_CHECKING:
@@ -31,8 +35,13 @@ def suture() -> None:
 
 
 suture.add_command(user)
+suture.add_command(peer)
+suture.add_command(destination)
 suture.add_command(import_command)
 suture.add_command(export_command)
+suture.add_command(coverage_command)
+suture.add_command(messages)
+suture.add_command(replay_command)
 
 
 @suture.command("serve")

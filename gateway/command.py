@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin
@@ -12,6 +12,8 @@ import click
 import psycopg
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
+from rich.console import Console
+from rich.table import Table
 
 from gateway.settings import PREFIX, Settings
 
@@ -69,6 +71,27 @@ def one_line(doing: str = "") -> Generator[None]:
     except (CannotStart, OSError, SQLAlchemyError, psycopg.Error) as error:
         words = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
         fail(doing + words.strip().splitlines()[0])
+
+
+@contextmanager
+def connected(options: dict[str, Any]) -> Generator[psycopg.Connection[Any]]:
+    """Give a connection to the migrated database that the options name, one transaction long."""
+    named = {name: options[name] for name in ("data_dir", "database_url")}
+    settings = read_settings(named)
+    from gateway import serve
+
+    with one_line(), serve.database(settings, attach=True) as url:
+        serve.prepare(url)
+        with psycopg.connect(url) as connection:
+            yield connection
+
+
+def show(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table."""
+    table = Table(*heads)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
 
 
 def fail(words: str) -> NoReturn:

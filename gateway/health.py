@@ -7,8 +7,9 @@ from importlib.metadata import version
 from typing import Any
 
 from litestar import Request, Response, get
-from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
+from litestar.plugins.prometheus import PrometheusConfig
 from msgspec import Struct
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from gateway.openapi.call import call
 from storage import site
@@ -27,11 +28,11 @@ class State(Struct, omit_defaults=True):
 UNAVAILABLE = 503
 
 
-class Metrics(PrometheusController):
-    """Prometheus metrics of this worker."""
-
-    path = "/metrics"
-    opt = call(answer=str, media_type="text/plain")
+@get("/metrics", opt=call(answer=str, media_type="text/plain"))
+async def shown_metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Give Prometheus the metrics of this worker, and the messages of the whole database."""
+    messages = await asyncio.to_thread(request.app.state.counted.text)
+    return Response(generate_latest() + messages, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 def metrics() -> Any:
@@ -74,4 +75,4 @@ async def _state(request: Request[Any, Any, Any], good: State) -> Response[State
     return Response(State("unavailable"), status_code=UNAVAILABLE)
 
 
-ROUTES = (live, ready, native_health, Metrics)
+ROUTES = (live, ready, native_health, shown_metrics)

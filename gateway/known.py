@@ -20,7 +20,7 @@ from storage.users import Account
 
 HEADER = "X-User"
 OPEN = frozenset({"/fhir/metadata", "/api/v1/health"})
-"""What tells nothing of anybody: capabilities and health. All that is neither FHIR nor native is open too."""
+"""What tells nothing of anybody: capabilities and health. All else but FHIR, native and pages is open too."""
 
 
 async def known_users(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
@@ -28,7 +28,7 @@ async def known_users(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRou
     not, or that is not active.
     """
     path = connection.scope["path"]
-    if path in OPEN or not path.startswith(("/fhir", "/api")):
+    if path in OPEN or not path.startswith(("/fhir", "/api", "/pages")):
         return
     name = connection.headers.get(HEADER)
     account = await asyncio.to_thread(_find, connection.app.state.store, name) if name else None

@@ -19,7 +19,7 @@ import psycopg
 import structlog
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from gateway import audit, conditional, errors
+from gateway import audit, conditional, errors, outbox
 from gateway.conditional import ANY_VERSION, Change, Criteria, see_version
 from gateway.looks import Looks
 from gateway.unit import NewId, Site, Unit, link_column, mapping_of
@@ -302,7 +302,9 @@ class Records:
             units.append(self._begin(caller, session, account))
             if account is not None and not account.is_active:
                 raise errors.Forbidden(f"The account {account.username} is not active.")
-            return work(units[-1])
+            done = work(units[-1])
+            outbox.queue(units[-1])
+            return done
 
         try:
             done = self.store.run(attempt)

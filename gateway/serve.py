@@ -132,7 +132,12 @@ def _first_line(error: Exception) -> str:
 
 def check_ports(settings: Settings) -> None:
     """See that the ports are free, before anything else is started. Raises CannotStart."""
-    for port, name in ((settings.http_port, "SUTURE_HTTP_PORT"), (settings.mllp_port, "SUTURE_MLLP_PORT")):
+    ports = [(settings.http_port, "SUTURE_HTTP_PORT")]
+    if not settings.mllp_tls_only:
+        ports.append((settings.mllp_port, "SUTURE_MLLP_PORT"))
+    if settings.mllp_tls_cert is not None:
+        ports.append((settings.mllp_tls_port, "SUTURE_MLLP_TLS_PORT"))
+    for port, name in ports:
         try:
             _try_port(settings.host, port)
         except OSError as error:

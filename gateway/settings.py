@@ -16,6 +16,8 @@ from storage.session import normalise_url
 
 PREFIX = "SUTURE_"
 MIB = 1024 * 1024
+PRIVATE = "127.0.0.0/8,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7,fe80::/10"
+"""This machine, and networks that no router of the internet leads to."""
 # No "*": nobody signs on yet, so that every page that a user looks at could read every record.
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-]+(?::\d{1,5})?|https?://\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
 
@@ -57,6 +59,49 @@ class Settings(BaseSettings):
     mllp_max_frame_bytes: int = Field(
         default=16 * MIB, ge=1024, description="Largest HL7v2 message taken, in bytes."
     )
+    mllp_max_junk_bytes: int = Field(
+        default=16 * 1024,
+        ge=0,
+        description="Most bytes between two frames that are neither frame nor padding.",
+    )
+    mllp_max_connections: int = Field(
+        default=200, ge=1, description="MLLP connections that a worker serves at once."
+    )
+    mllp_max_connections_per_address: int = Field(
+        default=100, ge=1, description="MLLP connections that a worker serves at once from one address."
+    )
+    mllp_idle_seconds: int = Field(
+        default=86_400, ge=1, description="How long an MLLP connection may be silent between frames."
+    )
+    mllp_frame_seconds: int = Field(
+        default=60, ge=1, description="How long an MLLP connection may be silent within a frame."
+    )
+    mllp_allowed_addresses: str = Field(
+        default=PRIVATE,
+        description="Networks that MLLP connections may come from, parted by commas "
+        "(default: this machine and the private networks).",
+    )
+    mllp_only_known_peers: bool = Field(
+        default=False, description="Take HL7v2 messages of known peers only (`suture peer add`)."
+    )
+    mllp_accept_bare: bool = Field(
+        default=False, description="Take HL7v2 messages that begin without the byte 0B."
+    )
+    mllp_ignore_empty: bool = Field(
+        default=False, description="Do not answer empty MLLP frames: some peers send them as a sign of life."
+    )
+    mllp_tls_port: int = Field(default=2576, ge=1, le=65535, description="Port of HL7v2 over MLLP and TLS.")
+    mllp_tls_cert: Path | None = Field(
+        default=None, description="Certificate chain of the TLS port, PEM; without it there is no such port."
+    )
+    mllp_tls_key: Path | None = Field(
+        default=None, description="Key of that certificate, PEM (default: in the certificate's file)."
+    )
+    mllp_tls_ca: Path | None = Field(
+        default=None,
+        description="Certificates that sign those of clients, PEM; with it every client must have one.",
+    )
+    mllp_tls_only: bool = Field(default=False, description="Listen for HL7v2 with TLS only.")
     async_jobs: int = Field(
         default=2, ge=1, le=16, description="Asynchronous requests that a worker works on at once."
     )
@@ -96,6 +141,23 @@ class Settings(BaseSettings):
                 raise ValueError(f"{origin!r} is not an origin, such as https://app.example.org")
         return text
 
+    @field_validator("mllp_allowed_addresses")
+    @classmethod
+    def _networks(cls, text: str) -> str:
+        for part in split_networks(text):
+            try:
+                ipaddress.ip_network(part, strict=False)
+            except ValueError as error:
+                raise ValueError(f"{part!r} is not a network, such as 10.1.0.0/16") from error
+        return text
+
+    @field_validator("mllp_tls_cert", "mllp_tls_key", "mllp_tls_ca")
+    @classmethod
+    def _readable(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.is_file():
+            raise ValueError(f"there is no file {path}")
+        return path
+
     @field_validator("site_timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
@@ -104,6 +166,14 @@ class Settings(BaseSettings):
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError(f"{name!r} is not a time zone of the tz database") from error
         return name
+
+    @model_validator(mode="after")
+    def _whole_tls(self) -> Settings:
+        if self.mllp_tls_cert is None and (self.mllp_tls_only or self.mllp_tls_key or self.mllp_tls_ca):
+            raise ValueError("TLS needs a certificate: set SUTURE_MLLP_TLS_CERT")
+        if self.mllp_tls_cert is not None and self.mllp_tls_port in (self.http_port, self.mllp_port):
+            raise ValueError("TLS needs a port of its own: change SUTURE_MLLP_TLS_PORT")
+        return self
 
     @model_validator(mode="after")
     def _closed_by_default(self) -> Settings:
@@ -128,6 +198,11 @@ class Settings(BaseSettings):
         """The settings as environment variables, from which another process makes the same settings."""
         values = self.model_dump(mode="json", exclude_none=True)
         return {PREFIX + name.upper(): str(value) for name, value in values.items()}
+
+
+def split_networks(text: str) -> list[str]:
+    """The networks of a setting."""
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def split_origins(text: str) -> list[str]:

@@ -101,6 +101,8 @@ class Unit:
         """The patients of what records refer to, by the target's id, as far as rules have asked for them."""
         self.named_here: dict[str, dict[str, str | None]] = {}
         """The references of those of whom only a name was told, by type and name, as far as looked up."""
+        self.written: dict[UUID, None] = {}
+        """What this unit of work has changed so far, in order, for those who are told of changes."""
         self.bodies = Bodies()
         self._walking: set[UUID] = set()
         self._after: list[Callable[[], None]] = []
@@ -189,6 +191,11 @@ class Unit:
     def referring(self, resource_type: str, path: str, target: UUID) -> list[Record]:
         """Return the live records of a type that refer to a resource at a path, locked."""
         return self.load(resource_type, loader.referring(self.session.raw, resource_type, path, target))
+
+    def all_referring(self, target: UUID) -> list[Record]:
+        """Return the live records of whatever type that refer to a resource, wherever in them, locked."""
+        found = loader.all_referring(self.session.raw, target)
+        return [record for name, ids in found.items() for record in self.load(name, ids)]
 
     # --- changing them -----------------------------------------------------------------------------------
 
@@ -309,6 +316,7 @@ class Unit:
         audit.tell(self, changes)
         if changes or self.writer.plain:
             self.writer.write(changes, self.author)
+            self.written |= dict.fromkeys(change.record.resource["id"] for change in changes)
         for draft in work:
             draft.changed, draft.flushed = False, True
         while self._after:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 import psycopg
-from rich.console import Console
-from rich.table import Table
 from rich_click import RichGroup
 
-from gateway.command import Command, fail, one_line, read_settings, settings_options
+from gateway.command import Command, connected, fail, settings_options, show
 from storage import users
 from storage.model.people import SYSTEM_USER_ID
 from storage.users import ROLES, Account
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from psycopg import Connection
 
 MEANING = {
@@ -53,18 +48,6 @@ def _database(command: Command) -> Command:
     return settings_options("data_dir", "database_url")(command)
 
 
-@contextmanager
-def _connected(options: dict[str, Any]) -> Generator[Connection[Any]]:
-    """Give a connection to the migrated database, one transaction long."""
-    settings = read_settings(options)
-    from gateway import serve
-
-    with one_line(), serve.database(settings, attach=True) as url:
-        serve.prepare(url)
-        with psycopg.connect(url) as connection:
-            yield connection
-
-
 @user.command("add")
 @click.argument("username")
 @click.option("--role", type=_ROLE, required=True, help="What the account may do; `suture user roles` tells.")
@@ -76,7 +59,7 @@ def add_command(username: str, role: str, full_name: str, practitioner: str | No
     from gateway.app import new_id, now
 
     _see_username(username)
-    with _connected(options) as connection:
+    with connected(options) as connection:
         of = _practitioner(connection, practitioner)
         if users.find(connection, username) is not None:
             fail(f"there is an account {username} already: suture user change {username}")
@@ -89,7 +72,7 @@ def add_command(username: str, role: str, full_name: str, practitioner: str | No
 @_database
 def list_command(**options: Any) -> None:
     """List all accounts, with when each last did something."""
-    with _connected(options) as connection:
+    with connected(options) as connection:
         found = users.listed(connection)
     rows = [
         (
@@ -102,13 +85,13 @@ def list_command(**options: Any) -> None:
         )
         for each in found
     ]
-    _show(("username", "name", "role", "practitioner", "active", "last seen"), rows)
+    show(("username", "name", "role", "practitioner", "active", "last seen"), rows)
 
 
 @user.command("roles")
 def roles_command() -> None:
     """List the roles that there are."""
-    _show(("role", "for"), list(MEANING.items()))
+    show(("role", "for"), list(MEANING.items()))
 
 
 @user.command("change")
@@ -138,7 +121,7 @@ def change_command(
         raise click.UsageError(
             "nothing to change: give --role, --name, --practitioner, --active or --inactive"
         )
-    with _connected(options) as connection:
+    with connected(options) as connection:
         found = users.find(connection, username)
         if found is None:
             fail(f"there is no account {username}: suture user list")
@@ -176,10 +159,3 @@ def _store(write: Callable[..., None], connection: Connection[Any], account: Acc
         write(connection, account, at)
     except psycopg.errors.UniqueViolation:
         fail("another account has that name or that practitioner")
-
-
-def _show(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    table = Table(*heads)
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)

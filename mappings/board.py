@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from mappings import convert, inside, procedures, text
-from mappings.element import Refused, ext
+from mappings.element import Refused
 from mappings.resources.procedure import PROCEDURE
 from mappings.workflow.procedures import clearance_of
 from storage.model.procedure import Procedure
@@ -80,14 +80,10 @@ def _set_minutes(record: Record, value: int | None, new_id: convert.NewId) -> No
 
 
 def _set_slot(record: Record, told: dict[str, Any], new_id: convert.NewId) -> None:
-    readiness = PROCEDURE.extensions[ext("or-readiness")]
-    period = readiness.extensions["scheduledPeriod"]
-    place = convert.descend(convert.top(record, PROCEDURE, new_id), (readiness, period))
-    line = period.by_element["valuePeriod"]
-    slot: dict[str, Any] = convert.element(place, line) or {}
+    slot: dict[str, Any] = procedures.scheduled_period(record, new_id) or {}
     slot |= {part: told[f"scheduled_{part}"] for part in ("start", "end") if f"scheduled_{part}" in told}
     wanted = {part: each for part, each in slot.items() if each is not None}
-    convert.replace_element(place, line, "valuePeriod", wanted or None)
+    procedures.set_scheduled_period(record, wanted or None, new_id)
     if wanted and record.main["scheduled_lo"] is None:
         raise Refused("value", "scheduled_start", None, "dates and times such as 2026-11-20T08:00:00+01:00")
 

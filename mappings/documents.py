@@ -47,9 +47,14 @@ def reference(told: Mapping[str, Any], patient: str, encounter: str | None, at: 
     return made
 
 
+def is_place(url: str) -> bool:
+    """Tell whether a URL says where a file is, and does nothing else."""
+    return not _REFUSED.search(url)
+
+
 def _attachment(told: Mapping[str, Any]) -> Object:
     url = told.get("url")
-    if url is not None and _REFUSED.search(url):
+    if url is not None and not is_place(url):
         raise Refused("value", "url", url, message="url must say where the file is; no file content is taken")
     parts = {
         "contentType": told.get("content_type"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from mappings.er7_delimiters import Delimiters
+from mappings.er7_delimiters import DEFAULT, Delimiters
 
 
 @lru_cache(maxsize=64)
@@ -79,6 +79,21 @@ def _switched(match: re.Match[str]) -> str:
         if "\x1b" not in text:  # the codec passes on what it does not know
             return text
     return match[0]
+
+
+def respell(raw: str, delimiters: Delimiters) -> str:
+    """A field as it is written with the usual delimiters."""
+    if (delimiters.field, delimiters.encoding_characters[:4]) == (DEFAULT.field, DEFAULT.encoding_characters):
+        return raw
+    return "~".join(
+        "^".join(
+            "&".join(
+                escape(unescape(text, delimiters), DEFAULT) for text in part.split(delimiters.subcomponent)
+            )
+            for part in repetition.split(delimiters.component)
+        )
+        for repetition in raw.split(delimiters.repetition)
+    )
 
 
 def escape(text: str, delimiters: Delimiters) -> str:

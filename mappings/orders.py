@@ -32,6 +32,7 @@ from mappings.order_facts import (
     ORDER_NUMBER,
     ORDER_TYPE,
 )
+from mappings.resources.order_fields import DCM
 from mappings.resources.service_request import SERVICE_REQUEST
 from mappings.v2types import identifier_type
 from mappings.workflow.orders import STATUS_REASON
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from storage.model.columns import Row
     from storage.record import Record
 
-DCM = "http://dicom.nema.org/resources/ontology/DCM"
 _SIDES = {
     "left": ("7771000", "Left"),
     "right": ("24028007", "Right"),

@@ -56,10 +56,37 @@ def set_side(record: Record, side: str | None, new_id: NewId) -> None:
 
 def set_scheduled_location(record: Record, location: Object | None, new_id: NewId) -> None:
     """Set the room that is booked: a Reference, whose display is its name (alone, if it is no Location)."""
-    readiness = PROCEDURE.extensions[ext("or-readiness")]
-    inner = readiness.extensions["scheduledLocation"]
-    at = convert.descend(convert.top(record, PROCEDURE, new_id), (readiness, inner))
-    convert.replace_element(at, inner.by_element["valueReference"], "valueReference", location)
+    _set_booked(record, "scheduledLocation", "valueReference", location, new_id)
+
+
+def scheduled_location(record: Record, new_id: NewId) -> Object | None:
+    """Return the room that is booked: a Reference, None where there is none."""
+    return _booked(record, "scheduledLocation", "valueReference", new_id)
+
+
+def set_scheduled_period(record: Record, period: Object | None, new_id: NewId) -> None:
+    """Set the slot that is booked: a Period."""
+    _set_booked(record, "scheduledPeriod", "valuePeriod", period, new_id)
+
+
+def scheduled_period(record: Record, new_id: NewId) -> Object | None:
+    """Return the slot that is booked: a Period, None where there is none."""
+    return _booked(record, "scheduledPeriod", "valuePeriod", new_id)
+
+
+_BOARD = PROCEDURE.extensions[ext("or-readiness")]
+
+
+def _set_booked(record: Record, name: str, element: str, value: Object | None, new_id: NewId) -> None:
+    inner = _BOARD.extensions[name]
+    at = convert.descend(convert.top(record, PROCEDURE, new_id), (_BOARD, inner))
+    convert.replace_element(at, inner.by_element[element], element, value)
+
+
+def _booked(record: Record, name: str, element: str, new_id: NewId) -> Object | None:
+    inner = _BOARD.extensions[name]
+    at = convert.descend(convert.top(record, PROCEDURE, new_id), (_BOARD, inner))
+    return convert.element(at, inner.by_element[element])
 
 
 def add_barrier(

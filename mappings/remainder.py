@@ -46,6 +46,22 @@ def keep_difference(row: Row, pointer: str, rendered: Value, original: Value) ->
         keep(row, "lex", pointer, [rendered, original])
 
 
+def extension_of(row: Row, url: str) -> dict[str, Value] | None:
+    """Return the object's own extension with a URL that no line claims; None where there is none."""
+    return next((item for item in _unclaimed(row) if item.get("url") == url), None)
+
+
+def _unclaimed(row: Row) -> list[dict[str, Value]]:
+    kept: dict[str, dict[str, Any]] = row["remainder"] or {}
+    return kept.get("x", {}).get("extension", [])
+
+
+def put_extension(row: Row, item: dict[str, Value]) -> None:
+    """Set an extension of the object itself that no line claims, in place of those with its URL."""
+    present = _unclaimed(row)
+    keep(row, "x", "extension", [*(other for other in present if other.get("url") != item["url"]), item])
+
+
 def forget(row: Row, pointer: str) -> None:
     """Drop what the remainder holds at or below a pointer, and at its sibling ``_element``."""
     remainder = row["remainder"]

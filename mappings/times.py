@@ -102,6 +102,18 @@ def from_v2(text: str, zone: tzinfo) -> str:
     return made
 
 
+def to_v2(text: str) -> str:
+    """Return the HL7v2 DTM of a FHIR date, dateTime or instant, its precision and offset kept."""
+    date, _, clock = text.partition("T")
+    made = date.replace("-", "")
+    if not clock:
+        return made
+    found = re.match(r"([\d:.]+)(.*)", clock)
+    if found is None:
+        return made
+    return made + found[1].replace(":", "") + found[2].replace(":", "").replace("Z", "+0000")
+
+
 def from_form(text: str, zone: tzinfo) -> str:
     """Return the FHIR date or dateTime of what people fill in: a date, perhaps a partial one, or with a time
     to the minute or finer; a time without an offset is of the given zone. Its precision is kept.

@@ -52,6 +52,8 @@ SUBTYPES = {
     "MPEG": "video/mpeg",
 }
 """Table 0291, subtype of referenced data -> MIME type, by its usual one."""
+UNTOLD = "application/octet-stream"
+"""What data is of whose type nothing is told: FHIR asks for one beside data."""
 
 
 def encapsulated(repetition: Repetition) -> Value:
@@ -64,7 +66,7 @@ def encapsulated(repetition: Repetition) -> Value:
         return None
     content = decode(data, repetition.component(4).strip().upper())
     return compact(
-        contentType=content_type(repetition.component(2), repetition.component(3)),
+        contentType=content_type(repetition.component(2), repetition.component(3)) or UNTOLD,
         data=base64.b64encode(content).decode(),
     )
 
@@ -82,9 +84,14 @@ def decode(data: str, encoding: str) -> bytes:
 
 
 def pointer(repetition: Repetition) -> Value:
-    """RP (2.A.65) -> Attachment: pointer, application, type, subtype; None where there is no pointer."""
+    """RP (2.A.65) -> Attachment: pointer, application, type, subtype; None where there is no pointer.
+
+    Raises ValueError where the pointer is no URL.
+    """
     # An ampersand that was not escaped looks as if it parted the pointer into sub-components.
     url = repetition.component(1, 0).strip()
+    if any(character.isspace() for character in url):
+        raise ValueError("a pointer that is no URL")
     kind = content_type(repetition.component(3), repetition.component(4))
     return compact(contentType=kind, url=url) if url else None
 

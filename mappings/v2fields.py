@@ -36,10 +36,25 @@ def time_stamp(repetition: Repetition, context: V2Context) -> Value:
     return times.from_v2(text, context.zone) if text else None
 
 
+def time_of_day(repetition: Repetition, context: V2Context) -> Value:
+    """TS, DTM -> instant: one that tells the time of day; None for a date."""
+    found = time_stamp(repetition, context)
+    return found if found and "T" in found else None
+
+
 def text(repetition: Repetition, context: V2Context) -> Value:
     """ST, or the text of a CE: what is written there; None where it is empty."""
     del context
     return repetition.component(1).strip() or repetition.component(2).strip() or None
+
+
+def named(repetition: Repetition, context: V2Context) -> Value:
+    """A code with a name (CWE, or DLD whose first component is one), or a code alone -> a Reference that only
+    names.
+    """
+    del context
+    code, name = repetition.component(1, 1).strip(), repetition.component(1, 2).strip()
+    return compact(display=name or repetition.component(2).strip() or code)
 
 
 def days(repetition: Repetition, context: V2Context) -> Value:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mappings.v2types import V2_TABLE, compact, cwe, xad, xtn
+from mappings.v2types import V2_TABLE, compact, cwe, system, xad, xtn
 
 if TYPE_CHECKING:
     from mappings.element import Reader, V2Context, Value
@@ -70,3 +70,10 @@ def birth_place(repetition: Repetition, context: V2Context) -> Value:
     if repetition.count > 1:
         return xad(repetition, context)
     return compact(text=repetition.text.strip())
+
+
+def organization_named(repetition: Repetition, context: V2Context) -> Value:
+    """XON -> a Reference by number (10, else 3) and name (1)."""
+    value = (repetition.component(10) or repetition.component(3)).strip()
+    identifier = compact(system=system(repetition, 6, context), value=value) if value else None
+    return compact(identifier=identifier, display=repetition.component(1).strip())

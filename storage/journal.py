@@ -37,11 +37,14 @@ class Arrival:
 
 
 class Seen(NamedTuple):
-    """The journal's entry for an arrival: its own, or that of the same message before, and its answer."""
+    """The journal's entry for an arrival: its own, or that of the same message before, and its answers: what
+    came of it, and before that, that it was taken.
+    """
 
     id: UUID
     status: str
     ack: bytes | None
+    accept: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -62,9 +65,10 @@ class Verdict:
     coverage: dict[str, Any] | None = None
 
 
-SEEN = b"""SELECT id, status, ack_raw FROM hl7_message WHERE direction = 'in' AND sha256 = $1
-    AND control_id IS NOT DISTINCT FROM $2 AND status IN ('received', 'applied')"""
-STATUS = b"SELECT id, status, ack_raw FROM hl7_message WHERE id = $1"
+SEEN = b"""SELECT id, status, ack_raw, accept_raw FROM hl7_message WHERE direction = 'in' AND sha256 = $1
+    AND control_id IS NOT DISTINCT FROM $2 AND status IN ('received', 'applied')
+    AND duplicate_of_id IS NULL"""
+STATUS = b"SELECT id, status, ack_raw, accept_raw FROM hl7_message WHERE id = $1"
 FINISH = b"""UPDATE hl7_message SET status = $1, ack_code = $2, ack_raw = $3, ack_control_id = $4,
     acked_at = $5, error_code = $6, error_location = $7, error_text = $8, coverage = $9, finished_at = $10,
     attempts = attempts + 1 WHERE id = $11 AND status = 'received'"""
@@ -92,7 +96,12 @@ def enter(connection: Connection[Any], arrival: Arrival) -> Seen:
 
 def repeat(connection: Connection[Any], arrival: Arrival, seen: Seen) -> None:
     """Note an arrival as a repeat of an entry, which was answered with that entry's acknowledgement."""
-    told = {"duplicate_of_id": seen.id, "ack_raw": seen.ack, "finished_at": arrival.at}
+    told = {
+        "duplicate_of_id": seen.id,
+        "ack_raw": seen.ack,
+        "accept_raw": seen.accept,
+        "finished_at": arrival.at,
+    }
     _insert(connection, arrival, "duplicate", told)
 
 

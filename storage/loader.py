@@ -190,6 +190,18 @@ def referring(connection: Connection[Any], resource_type: str, path: str, target
     return [row[0] for row in ask(connection, REFERRING, path, target, resource_type).rows()]
 
 
+ALL_REFERRING = b"""SELECT r.resource_type, r.id FROM resource r WHERE r.deleted_at IS NULL
+    AND r.id IN (SELECT f.owner_id FROM reference f WHERE f.target_id = $1) ORDER BY r.resource_type, r.id"""
+
+
+def all_referring(connection: Connection[Any], target: UUID) -> dict[str, list[UUID]]:
+    """Return the live resources that refer to a resource at whatever path, by type."""
+    found: dict[str, list[UUID]] = {}
+    for resource_type, owner in ask(connection, ALL_REFERRING, target).rows():
+        found.setdefault(resource_type, []).append(owner)
+    return found
+
+
 POINT = b"""UPDATE reference f SET target_id = t.id
     FROM resource r, unnest($1::text[], $2::text[]) AS w(type, fhir_id)
     JOIN resource t ON t.resource_type = w.type AND t.fhir_id = w.fhir_id

@@ -1,4 +1,4 @@
-"""Acknowledgements in original mode, as the version of the request wants them, and table 0357.
+"""Acknowledgements, as the version of the request wants them, and table 0357.
 
 HL7 v2.5.1, section 2.9.2: https://www.hl7.org/implement/standards/product_brief.cfm?product_id=185
 Table 0357: https://hl7.org/fhir/R4/v2/0357/index.html
@@ -11,15 +11,18 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from mappings.er7 import Delimiters, Message, escape
+
+if TYPE_CHECKING:
+    from mappings.messages.order_reply import Reply
 
 Severity = Literal["E", "F", "I", "W"]
 
 
 class Code(StrEnum):
-    """Table 0008. The listener answers in original mode, with the codes that begin with A."""
+    """Table 0008: what came of a message (A), or in enhanced mode whether it was taken (C)."""
 
     AA = "AA"
     AE = "AE"
@@ -109,6 +112,7 @@ def header_fault(
     message: Message,
     supported: Collection[tuple[str, str]],
     processing_ids: Collection[str] = PROCESSING_IDS,
+    versions: Collection[str] = VERSIONS,
 ) -> Fault | None:
     """The first reason to reject a message by its header (MSH-9, MSH-12, MSH-11), or None (section 2.9.2.2).
 
@@ -117,7 +121,7 @@ def header_fault(
     """
     return (
         _type_fault(message, supported)
-        or _coded_fault(message, 12, "203", VERSIONS)
+        or _coded_fault(message, 12, "203", versions)
         or _coded_fault(message, 11, "202", processing_ids)
     )
 
@@ -168,8 +172,11 @@ def acknowledge(
     control_id: str,
     at: datetime,
     text: str = "",
+    reply: Reply | None = None,
 ) -> bytes:
     """The acknowledgement of a request, or of a payload without a usable MSH (None), unframed (2.9.2).
+
+    With a `reply` it is the order response that this is, whose segments follow (4.4).
 
     It is written with the request's delimiters, character set and version. `control_id` is its own MSH-10,
     `at` its MSH-7, `text` its MSA-3, which falls back to that of the first fault and is left out from 2.7.
@@ -178,11 +185,12 @@ def acknowledge(
     """
     if not 0 < len(control_id) <= CONTROL_ID_LENGTH:
         raise ValueError(f"a control id has 1 to {CONTROL_ID_LENGTH} characters")
-    answer = _Answer(request)
+    answer = _Answer(request, reply)
     segments = [
         answer.msh(control_id, at),
         answer.msa(code, text or next((_public(fault) for fault in faults), "")),
         *answer.errors(faults),
+        *(reply.segments if reply else ()),
     ]
     lines = "".join(answer.line(segment) for segment in segments)
     return lines.encode(request.charset if request else "ascii", errors="replace")
@@ -191,8 +199,9 @@ def acknowledge(
 class _Answer:
     """Builds the segments of one acknowledgement as lists of fields, which stand as they go over the wire."""
 
-    def __init__(self, request: Message | None) -> None:
+    def __init__(self, request: Message | None, reply: Reply | None = None) -> None:
         self._request = request
+        self._reply = reply
         self._d = request.delimiters if request else Delimiters()
         self._version = answer_version(request.version) if request else DEFAULT_VERSION
         self._numbers = _numbers(self._version)
@@ -248,9 +257,12 @@ class _Answer:
         return self._d.component.join(escape(value, self._d) for value in values).rstrip(self._d.component)
 
     def _type(self) -> str:
-        event = self._request.trigger_event if self._request else ""
-        structure = "ACK" if event and self._numbers >= (2, 3, 1) else ""
-        return self._component("ACK", event, structure)
+        code, event, structure = "ACK", self._request.trigger_event if self._request else "", "ACK"
+        if self._reply:
+            code, event = self._reply.code, self._reply.event
+            structure = f"{code}_{event}"
+        named = event and self._numbers >= (2, 3, 1)
+        return self._component(code, event, structure if named else "")
 
     def _stated_version(self) -> str:
         known = self._request is not None and self._request.version == self._version

@@ -6,7 +6,7 @@ https://www.hl7.org/implement/standards/product_brief.cfm?product_id=185
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -20,19 +20,24 @@ from gateway.mllp.acknowledge import (
     Fault,
     acknowledge,
     code_for,
-    header_fault,
     is_acknowledgement,
 )
+from gateway.mllp.batch_reply import answer_batch, is_batch
+from gateway.mllp.modes import ORIGINAL, Mode, mode_of, mode_warnings
+from gateway.mllp.peers import NOBODY, Peers
+from gateway.mllp.senders import STRICT, Findings, look_closely, served
 from gateway.records import Caller, Records
 from gateway.unit import Unit
 from mappings import er7, times
 from mappings.element import V2Context
 from mappings.er7 import Message, NotHl7
 from mappings.messages.handlers import HANDLERS
+from mappings.messages.order_reply import Reply, refusal_of, reply_of
 from mappings.messages.workspace import Coverage, Desk, MessageRefused, Warned, Written
 from storage import journal
 from storage.journal import Arrival, Verdict
 from storage.model.hl7 import Hl7Message, Hl7MessageLink
+from storage.peers import STRANGER, Peer
 from storage.session import Raw
 
 _log = structlog.get_logger(__name__)
@@ -41,67 +46,126 @@ TOO_LONG = "the message is longer than this listener takes"
 WIDTHS = {column.name: getattr(column.type, "length", None) for column in Hl7Message.table.columns}
 
 
+Give = Callable[[bytes], None]
+
+
 @dataclass(frozen=True)
 class Case:
-    """A message in hand: its entry in the journal, how it arrived, what was read (None without an MSH)."""
+    """A message in hand: its entry in the journal, how it arrived, what was read (None without an MSH), from
+    whom (None is nobody whose messages are taken), how it is answered, what was odd about its batch.
+    """
 
     id: UUID
     arrival: Arrival
     message: Message | None
+    peer: Peer | None = STRANGER
+    mode: Mode = ORIGINAL
+    notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
 class Receiver:
     """Applies messages to the records; one call per frame, each in a thread."""
 
-    records: Records
+    def __init__(self, records: Records, *, only_known: bool = False) -> None:
+        self.records = records
+        self.peers = Peers(records.store)
+        self.only_known = only_known
 
-    def receive(self, payload: bytes, remote: str) -> list[bytes]:
+    def receive(
+        self,
+        payload: bytes,
+        remote: str,
+        certificate: frozenset[str] = NOBODY,
+        at_once: Give | None = None,
+    ) -> list[bytes]:
         """Return the acknowledgements of a frame's messages, in order; what is answered AA is committed.
 
-        A frame usually holds one message, a batch several. Nothing is raised for what a sender did; a
-        database that cannot be reached raises, since then nothing may be answered.
+        A frame usually holds one message, a batch several. `at_once` gets each answer that is due before its
+        message is applied (CA); without it they are returned with the others. Nothing is raised for what a
+        sender did; a database that cannot be reached raises, since then nothing may be answered.
         """
-        parts = er7.split_batch(payload)
-        answers = [self._receive(part, remote) for part in parts or [payload]]
-        return [answer for answer in answers if answer]
+        parts = er7.split_batch(payload) or [payload]
+        notes = tuple(er7.batch_warnings(payload)) if len(parts) > 1 or is_batch(payload) else ()
+        first = self.arrive(parts[0], remote, certificate)
+        wrapped = first.peer is not None and first.peer.batch_replies and is_batch(payload)
+        answers: list[bytes] = []
+        give = answers.append if wrapped or at_once is None else at_once
+        for number, part in enumerate(parts, 1):
+            case = first if number == 1 else self.arrive(part, remote, certificate)
+            case = replace(case, notes=notes) if number == len(parts) else case
+            answer = self._receive(case, give)
+            if answer:
+                answers.append(answer)
+        if wrapped and answers:
+            return [answer_batch(payload, answers, self._control_id(), self.records.clock())]
+        return answers
 
-    def refuse(self, head: bytes, remote: str) -> list[bytes]:
+    def refuse(self, head: bytes, remote: str, certificate: frozenset[str] = NOBODY) -> list[bytes]:
         """Keep the head of a message that is too long, and return what is answered to it: AE 207."""
-        arrival, message = self._arrive(head, remote)
-        verdict = self._verdict(message, "error", Code.AE, [Fault("207", text=TOO_LONG)], reason=TOO_LONG)
+        case = self.arrive(head, remote, certificate)
+        code = case.mode.refusal(Code.AE)
+        verdict = self._verdict(case, "error", code, [Fault("207", text=TOO_LONG)], reason=TOO_LONG)
         with self.records.store.connection() as connection:
-            journal.keep(connection, arrival, verdict)
-        return [verdict.ack or b""]
+            journal.keep(connection, case.arrival, verdict)
+        return [verdict.ack] if verdict.ack else []
 
     def keep(self, payload: bytes, remote: str, reason: str) -> None:
         """Keep what came of a message that was cut off; nothing is answered, the sender sends it again."""
-        arrival, _ = self._arrive(payload, remote)
+        case = self.arrive(payload, remote)
         verdict = Verdict("error", self.records.clock(), error_code="207", error_text=reason)
         with self.records.store.connection() as connection:
-            journal.keep(connection, arrival, verdict)
+            journal.keep(connection, case.arrival, verdict)
 
-    def _arrive(self, raw: bytes, remote: str) -> tuple[Arrival, Message | None]:
-        try:
-            message = er7.read(raw)
-        except NotHl7:
-            message = None
-        at = self.records.clock()
-        return Arrival(self.records.new_id(), raw, at, remote, header(message) if message else {}), message
+    def arrive(
+        self, raw: bytes, remote: str, certificate: frozenset[str] = NOBODY, known: Peer | None = None
+    ) -> Case:
+        """Return a message as it arrives, from a ``known`` peer or the one it tells of; nothing is stored."""
+        message = _read(raw)
+        peer = known or self.peers.of(message, remote, certificate)
+        if peer is not None and peer is not STRANGER and message is not None:
+            message = _read_again(message, peer)
+        told = header(message) if message else {}
+        if peer is not None and peer is not STRANGER:
+            told["peer_id"] = peer.id
+        elif self.only_known:
+            peer = None
+        arrival = Arrival(self.records.new_id(), raw, self.records.clock(), remote, told)
+        return Case(arrival.id, arrival, message, peer, mode_of(message, peer.ack_mode if peer else ""))
 
-    def _receive(self, raw: bytes, remote: str) -> bytes | None:
-        arrival, message = self._arrive(raw, remote)
+    def _receive(self, case: Case, give: Give) -> bytes | None:
+        message = case.message
+        reply = message is not None and is_acknowledgement(message)
+        fault = None if reply else served(message, case.peer, HANDLERS.keys())
+        if message is not None and fault is None and not reply and case.mode.accepts(success=True):
+            taken = acknowledge(message, Code.CA, [], self._control_id(), self.records.clock())
+            case.arrival.header["accept_raw"] = taken
         with self.records.store.connection() as connection:
-            entry = journal.enter(connection, arrival)
+            entry = journal.enter(connection, case.arrival)
+        case = replace(case, id=entry.id)
+        if accepted := entry.accept or case.arrival.header.get("accept_raw"):
+            give(accepted)
         if entry.status == "applied":
             return entry.ack
-        case = Case(entry.id, arrival, message)
-        if message is None:
-            return self._close(case, [Fault("100", "E", "MSH", text="The payload has no usable MSH")])
-        if is_acknowledgement(message):
+        return self._settle(case, fault)
+
+    def replay(self, case: Case) -> None:
+        """Apply or refuse a message whose entry waits, as if it came now. Raises as ``receive``."""
+        reply = case.message is not None and is_acknowledgement(case.message)
+        self._settle(case, None if reply else served(case.message, case.peer, HANDLERS.keys()))
+
+    def _settle(self, case: Case, fault: Fault | None) -> bytes | None:
+        """Apply a message that is in the journal, or refuse it by its header."""
+        if case.message is not None and is_acknowledgement(case.message):
             return self._finish(case, Verdict("applied", self.records.clock()))
-        fault = header_fault(message, HANDLERS.keys())
-        return self._apply(case, message) if fault is None else self._close(case, [fault])
+        if case.message is None or fault is not None:
+            return self._turn_away(case, fault or Fault("100", "E", "MSH"))
+        return self._apply(case, case.message)
+
+    def _turn_away(self, case: Case, fault: Fault) -> bytes | None:
+        """Refuse a message that is not taken at all."""
+        code = code_for([fault])
+        verdict = self._verdict(case, _status(code), case.mode.refusal(code), [fault])
+        return self._finish(case, verdict)
 
     def _apply(self, case: Case, message: Message) -> bytes | None:
         def work(unit: Unit) -> bytes | None:
@@ -113,7 +177,10 @@ class Receiver:
         try:
             return self.records.unit(Caller("hl7v2", None, case.id), work)
         except MessageRefused as refused:
-            return self._close(case, [fault_of(refused.warning, "E")])
+            reply = _refusal(case, message, refused.warning)
+            return self._close(case, [fault_of(refused.warning, "E")], reply=reply)
+        except Findings as found:
+            return self._close(case, found.faults, reply=_refusal(case, message))
         except Exception as exc:  # noqa: BLE001 - whatever a handler raises, the sender gets an answer
             problem = errors.problem_of(exc, str(case.id))
             if problem.status >= 500:
@@ -128,20 +195,25 @@ class Receiver:
         return entry.ack
 
     def _handle(self, unit: Unit, case: Case, message: Message) -> bytes | None:
-        context = V2Context(unit.site.zone, unit.site.systems, message.version)
-        desk = Desk(unit, context, message)
+        peer = case.peer or STRANGER
+        systems = unit.site.systems if not peer.authorities else {**unit.site.systems, **peer.authorities}
+        desk = Desk(unit, V2Context(unit.site.zone, systems, message.version), message, peer=peer)
         HANDLERS[message.message_code, message.trigger_event](desk)
         for order, steps in desk.steps:
             unit.tell(order, steps)
         self._sign(unit, desk.written, case.id)
-        faults = [Fault("0", "W", text=warning) for warning in message.warnings]
+        faults = [Fault("0", "W", text=warning) for warning in (*message.warnings, *case.notes)]
+        faults += mode_warnings(message)
         if journal.reused(unit.session.raw, case.arrival):
-            faults.append(
-                Fault("205", "W", "MSH", 1, 10, text="The control id was used before for other content")
-            )
+            faults.append(_reused(peer))
+        look_closely(message, peer, desk.coverage)
         told = (warned for warned in desk.coverage.warned if warned.code != "0" or warned.told)
         faults += [fault_of(warned, "W") for warned in told]
-        verdict = self._verdict(message, "applied", Code.AA, faults, desk.coverage)
+        if peer.strictness == STRICT:
+            Findings.see(faults)
+        reply = reply_of(desk) if peer.order_replies else None
+        answer = _if(Code.AA, case.mode.applies(success=True))
+        verdict = self._verdict(case, "applied", answer, faults, desk.coverage, reply=reply)
         journal.finish(unit.session.raw, case.id, verdict)
         return verdict.ack
 
@@ -166,12 +238,19 @@ class Receiver:
         unit.flush()
 
     def _close(
-        self, case: Case, faults: list[Fault], *, code: Code | None = None, reason: str | None = None
+        self,
+        case: Case,
+        faults: list[Fault],
+        *,
+        code: Code | None = None,
+        reason: str | None = None,
+        reply: Reply | None = None,
     ) -> bytes | None:
         """Refuse a message: store its acknowledgement and why, and return it."""
         answer = code or code_for(faults)
-        status = "rejected" if answer is Code.AR else "error"
-        return self._finish(case, self._verdict(case.message, status, answer, faults, reason=reason))
+        told = _if(answer, case.mode.applies(success=False))
+        verdict = self._verdict(case, _status(answer), told, faults, reason=reason, reply=reply)
+        return self._finish(case, verdict)
 
     def _finish(self, case: Case, verdict: Verdict) -> bytes | None:
         with self.records.store.connection() as connection:
@@ -179,29 +258,69 @@ class Receiver:
                 return verdict.ack
             return self._repeat(connection, case, journal.look(connection, case.id))
 
+    def _control_id(self) -> str:
+        return self.records.new_id().hex[-CONTROL_ID_LENGTH:]
+
     def _verdict(
         self,
-        message: Message | None,
+        case: Case,
         status: str,
-        code: Code,
+        code: Code | None,
         faults: list[Fault],
         coverage: Coverage | None = None,
         reason: str | None = None,
+        reply: Reply | None = None,
     ) -> Verdict:
-        at = self.records.clock()
-        control_id = self.records.new_id().hex[-CONTROL_ID_LENGTH:]
+        """Return what came of a message, with its acknowledgement; without one if there is no code."""
+        at, control_id = self.records.clock(), self._control_id()
+        ack = acknowledge(case.message, code, faults, control_id, at, reply=reply) if code else None
         first = faults[0] if faults and status != "applied" else None
         return Verdict(
             status,
             at,
-            code.value,
-            acknowledge(message, code, faults, control_id, at),
-            control_id,
+            code.value if code else None,
+            ack,
+            control_id if code else None,
             first and first.code,
             location(first) if first else None,
             reason or (first and first.text),
             coverage.as_json() if coverage else None,
         )
+
+
+def _read(raw: bytes, charset: str | None = None) -> Message | None:
+    try:
+        return er7.read(raw, charset)
+    except NotHl7:
+        return None
+
+
+def _read_again(message: Message, peer: Peer) -> Message:
+    """Read a message that does not say in which character set it is in that of its peer."""
+    if message.raw.isascii() or message.msh.field(18):
+        return message
+    return _read(message.raw, peer.charset) or message
+
+
+def _refusal(case: Case, message: Message, cause: Warned | None = None) -> Reply | None:
+    """Return the order response to a message that was refused, for a peer that asks for one."""
+    return refusal_of(message, cause) if case.peer is not None and case.peer.order_replies else None
+
+
+def _status(code: Code) -> str:
+    return "rejected" if code is Code.AR else "error"
+
+
+def _if(code: Code, wanted: bool) -> Code | None:
+    return code if wanted else None
+
+
+def _reused(peer: Peer) -> Fault:
+    """Return the warning for a control id that was used before; raise it where the peer's are strict."""
+    fault = Fault("205", "W", "MSH", 1, 10, text="The control id was used before for other content")
+    if peer.strict_ids:
+        raise Findings([replace(fault, severity="E")])
+    return fault
 
 
 def fault_of(warned: Warned, severity: Any) -> Fault:

@@ -66,7 +66,7 @@ def send(
     """
     acks: list[Ack] = []
     with socket.create_connection((host, port), timeout=timeout) as connection:
-        line = _Line(connection, timeout)
+        line = Line(connection, timeout)
         for position, payload in enumerate(payloads, 1):
             ack = line.exchange(position, payload)
             acks.append(ack)
@@ -75,8 +75,8 @@ def send(
     return acks
 
 
-class _Line:
-    """One connection and what was read from it."""
+class Line:
+    """One connection and what was read from it; `timeout` is the time in seconds for each reply."""
 
     def __init__(self, connection: socket.socket, timeout: float) -> None:
         self._socket = connection
@@ -85,6 +85,10 @@ class _Line:
         self._events: deque[Event] = deque()
 
     def exchange(self, position: int, payload: bytes) -> Ack:
+        """Send a message and return the reply that names it; others are passed over.
+
+        Raises NotAcknowledged.
+        """
         message = _readable(payload)
         control_id = message.control_id if message else ""
         deadline = time.monotonic() + self._timeout
@@ -99,6 +103,18 @@ class _Line:
             reply = self._frame(position, deadline)
             if (ack := _acknowledged(reply, position, control_id)) is not None:
                 return ack
+
+    def is_open(self) -> bool:
+        """Whether the peer has not ended the stream, as far as can be seen; what came unasked goes."""
+        self._socket.setblocking(False)
+        try:
+            while data := self._socket.recv(_PIECE):
+                self._framer.feed(data)
+        except BlockingIOError:
+            return self._framer.state is not State.STOPPED
+        except OSError:
+            return False
+        return False
 
     def _frame(self, position: int, deadline: float) -> bytes:
         while True:

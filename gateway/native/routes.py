@@ -12,7 +12,9 @@ from gateway.native import (
     documents,
     encounters,
     looked,
+    messages,
     patients,
+    peers,
     procedures,
     research,
     research_export,
@@ -33,6 +35,8 @@ NATIVE = Router(
         Router(path="/v1/encounters", route_handlers=list(encounters.ROUTES)),
         Router(path="/v1/diagnoses", route_handlers=list(diagnoses.ROUTES)),
         Router(path="/v1/procedures", route_handlers=list(acts.ROUTES)),
+        Router(path="/v1/hl7/peers", route_handlers=list(peers.ROUTES)),
+        Router(path="/v1/hl7/messages", route_handlers=list(messages.ROUTES)),
         ORDERS,
         Router(
             path="/v1/rc",

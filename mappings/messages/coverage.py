@@ -88,6 +88,10 @@ class Coverage:
         for segment in segments:
             self.ignored.update({place(segment, number): reason for number in segment.filled()})
 
+    def ignore(self, segment: Segment, number: int, reason: str) -> None:
+        """Note that a field says nothing here, by a rule that is told."""
+        self.ignored[place(segment, number)] = reason
+
     def is_aside(self, segment: Segment, number: int) -> bool:
         """Tell whether a field was set aside."""
         return place(segment, number) in self.ignored

@@ -42,7 +42,7 @@ def diagnoses(
     """Make each DG1 a Condition, the order's reason and the encounter's diagnosis.
 
     A diagnosis is found by its identifier (DG1-20), else by its code among those of the order and the
-    encounter.
+    encounter, where there is neither among those of the patient alone.
     """
     for segment in segments:
         record = _condition(desk, segment, patient, encounter, order)
@@ -62,6 +62,7 @@ def _condition(
     record = _find(desk, segment, number, patient, encounter, order)
     record = desk.meet(record, "DG1") if record else desk.make("Condition", "DG1")
     desk.own(record, segment)
+    _ignore(desk, segment)
     if number:
         desk.coverage.map(segment, 20, "Condition.identifier")
         if not any(item.get("value") == number["value"] for item in desk.get(record, "identifier") or ()):
@@ -76,6 +77,16 @@ def _condition(
     if asserters:
         desk.put(record, "asserter", asserters[0])
     return record
+
+
+def _ignore(desk: Desk, segment: Segment) -> None:
+    """Say which fields tell nothing more than others do."""
+    if segment.field(21).first.component(1).strip().upper() in ("A", "U", "S"):
+        desk.coverage.ignore(segment, 21, "A diagnosis is added or changed by being told")
+    if segment.field(15).text.strip() == "0":
+        desk.coverage.ignore(segment, 15, "0 is no rank")
+    if segment.field(3).first.component(3):
+        desk.coverage.ignore(segment, 2, "DG1-3 tells the system of the code")
 
 
 def _find(
@@ -93,6 +104,9 @@ def _find(
     listed = desk.referred(order, "reasonReference", "Condition") if order is not None else []
     if encounter is not None:
         listed += desk.referred(encounter, "diagnosis.condition", "Condition")
+    elif order is None:
+        found = desk.workspace.referring("Condition", "subject", patient.resource["id"])
+        listed += [item for item in found if not desk.get(item, "encounter")]
     return next((item for item in listed if same_code(desk.get(item, "code"), code)), None)
 
 

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from mappings.messages.coverage import MessageRefused
 from mappings.messages.location import place_of
+from mappings.messages.moments import moment_text
 from mappings.messages.people import people
 from mappings.messages.systems import with_system
 from mappings.messages.workspace import refer
+from mappings.remainder import put_extension
 from mappings.v2types import cx, typed
 
 if TYPE_CHECKING:
@@ -31,6 +33,9 @@ ROLES = {
     52: ("PART", "Participation"),
 }
 """Field of PV1 -> code of v3-ParticipationType and its display."""
+R5 = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Encounter"
+PLANNED = {8: f"{R5}.plannedStartDate", 9: f"{R5}.plannedEndDate"}
+"""Field of PV2 -> the extension by which R4 has the element of R5."""
 PLACES = {3: "active", 6: "completed", 11: "active", 42: "reserved"}
 """Field of PV1 -> Encounter.location.status."""
 NO_CLASS = {"system": "http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "code": "UNK"}
@@ -46,23 +51,32 @@ def encounter(desk: Desk, part: PatientPart, patient: Record, known: list[Record
     pv1 = part.pv1
     if pv1 is None:
         return None
-    numbers = _numbers(desk, pv1)
-    record = _find(desk, pv1, numbers, patient) or (None if numbers else next(iter(known), None))
+    numbers = visit_numbers(desk, pv1)
+    record = find_visit(desk, pv1, numbers, patient) or (None if numbers else next(iter(known), None))
     record = desk.meet(record, "PV1") if record else desk.make("Encounter", "PV1")
-    desk.own(record, pv1, part.pv2)
+    identify(desk, record, part, patient, numbers)
+    _fill(desk, record, part, pv1)
+    _participants(desk, record, pv1, part.pv2)
+    set_planned(desk, record, part.pv2)
+    _places(desk, record, pv1)
+    return record
+
+
+def identify(
+    desk: Desk, record: Record, part: PatientPart, patient: Record, numbers: list[dict[str, Any]]
+) -> None:
+    """Say whose visit it is, and add the numbers that it has not yet."""
+    desk.own(record, part.pv1, part.pv2)
     if not desk.get(record, "subject"):
         desk.put(record, "subject", refer(patient))
     present = {(item.get("system"), item.get("value")) for item in desk.get(record, "identifier") or ()}
     desk.add(
         record, "identifier", *(item for item in numbers if (item["system"], item["value"]) not in present)
     )
-    _fill(desk, record, part, pv1)
-    _participants(desk, record, pv1)
-    _places(desk, record, pv1)
-    return record
 
 
-def _numbers(desk: Desk, pv1: Segment) -> list[dict[str, Any]]:
+def visit_numbers(desk: Desk, pv1: Segment) -> list[dict[str, Any]]:
+    """Return the visit numbers of PV1-19 and the alternate ones of PV1-50, each with a system."""
     found: list[dict[str, Any]] = []
     for number in (19, 50):
         for repetition in pv1.field(number).repetitions if not pv1.field(number).is_null else ():
@@ -73,7 +87,8 @@ def _numbers(desk: Desk, pv1: Segment) -> list[dict[str, Any]]:
     return found
 
 
-def _find(desk: Desk, pv1: Segment, numbers: list[dict[str, Any]], patient: Record) -> Record | None:
+def find_visit(desk: Desk, pv1: Segment, numbers: list[dict[str, Any]], patient: Record) -> Record | None:
+    """Return the visit that carries any of the numbers; raises MessageRefused (205) for another patient's."""
     for number in numbers:
         for record in desk.identified("Encounter", number["system"], number["value"]):
             if desk.get(record, "subject") not in (None, refer(patient)):
@@ -101,10 +116,27 @@ def _fill(desk: Desk, record: Record, part: PatientPart, pv1: Segment) -> None:
         desk.put(record, "class", NO_CLASS)
 
 
-def _participants(desk: Desk, record: Record, pv1: Segment) -> None:
+def set_planned(desk: Desk, record: Record, pv2: Segment | None) -> None:
+    """Set when the visit is expected to begin (PV2-8) and to end (PV2-9), which R4 tells by extensions."""
+    for number, url in PLANNED.items():
+        at = moment_text(pv2, number, desk.context) if pv2 is not None else None
+        if at and pv2 is not None:
+            put_extension(record.resource, {"url": url, "valueDateTime": at})
+            desk.coverage.map(pv2, number, "Encounter.extension(planned)")
+
+
+def in_role(desk: Desk, pv1: Segment, pv2: Segment | None, number: int) -> list[dict[str, Any]]:
+    """Return References to those whom a field of PV1 names; PV2-13 refers the patient as PV1-8 does."""
+    to = f"Encounter.participant({ROLES[number][0]})"
+    found = people(desk, pv1, number, to)
+    more = people(desk, pv2, 13, to) if number == 8 else []
+    return [*found, *(reference for reference in more if reference not in found)]
+
+
+def _participants(desk: Desk, record: Record, pv1: Segment, pv2: Segment | None) -> None:
     present: list[dict[str, Any]] = desk.get(record, "participant") or []
     for number, (code, shown) in ROLES.items():
-        for reference in people(desk, pv1, number, f"Encounter.participant({code})"):
+        for reference in in_role(desk, pv1, pv2, number):
             role = {"coding": [{"system": PARTICIPATION, "code": code, "display": shown}]}
             if not any(_plays(item, code, reference) for item in present):
                 desk.add(record, "participant", {"type": [role], "individual": reference})

@@ -1,6 +1,7 @@
-"""How the segments of an order or a result message group: patients, orders, observations, specimens.
+"""How the segments of an order or a result message group: patients, orders, observations, specimens, prior
+results.
 
-HL7 v2.5.1, sections 4.4.1 (ORM^O01) and 7.3.1 (ORU^R01):
+HL7 v2.5.1, sections 4.4.1 (ORM^O01), 4.4.4 to 4.4.9 (OMG, OML, OMI) and 7.3.1 (ORU^R01):
 https://www.hl7.org/implement/standards/product_brief.cfm?product_id=185
 """
 
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mappings.messages.coverage import MessageRefused
+from mappings.messages.glued import warn_of_glued
 from mappings.messages.kept import HEADERS
 
 if TYPE_CHECKING:
@@ -18,6 +20,31 @@ if TYPE_CHECKING:
 
 DETAILS = frozenset({"RXO", "ODS", "ODT", "RQD", "RQ1"})
 """What is ordered, where it is no observation (OBR)."""
+PRICES = frozenset({"FT1", "CTI", "BLG"})
+"""What ends an order: what it costs and to whom."""
+ORDERING = frozenset(
+    (
+        "NW",
+        "SN",
+        "CA",
+        "DC",
+        "HD",
+        "RL",
+        "XO",
+        "RP",
+        "RO",
+        "RU",
+        "CH",
+        "PA",
+        "AF",
+        "RF",
+        "SS",
+        "NA",
+        "OC",
+        "OD",
+    )
+)
+"""Order controls (ORC-1) that no prior result has: after one, they begin the next order."""
 OF_PATIENT = frozenset({"PID", "PD1", "NK1", "PV1", "PV2", "IN1", "IN2", "IN3", "GT1", "AL1", "ARV"})
 
 
@@ -27,6 +54,14 @@ class Noted:
 
     segment: Segment
     notes: list[Segment] = field(default_factory=list["Segment"])
+
+
+@dataclass
+class Followed:
+    """A segment and those after it that tell more of the same: IN1 with IN2 and IN3, PR1 with its ROL."""
+
+    segment: Segment
+    others: list[Segment] = field(default_factory=list["Segment"])
 
 
 @dataclass
@@ -55,6 +90,15 @@ class OrderPart:
     observations: list[Noted] = field(default_factory=list[Noted])
     specimens: list[SpecimenPart] = field(default_factory=list[SpecimenPart])
     others: list[Segment] = field(default_factory=list["Segment"])
+    priors: list[PatientPart] = field(default_factory=list["PatientPart"])
+    """Results of earlier orders that were sent along, each with the patient and visit that they are of."""
+    kind: str = ""
+    """The type of order that the structure is for, where the order does not tell its own."""
+
+    @property
+    def control(self) -> str:
+        """What is to be done (ORC-1); empty where there is no ORC."""
+        return self.orc.field(1).first.component(1).strip().upper() if self.orc is not None else ""
 
     @property
     def path(self) -> str:
@@ -66,6 +110,17 @@ class OrderPart:
         """The segments that are about the order itself."""
         found = [self.orc, self.obr, self.detail, *self.notes, *self.timings, *self.studies, *self.others]
         return [segment for segment in found if segment is not None]
+
+    @property
+    def everything(self) -> list[Segment]:
+        """The segments of the whole group, but for prior results."""
+        noted = [*self.observations, *(item for part in self.specimens for item in part.observations)]
+        found = [*self.segments, *self.diagnoses]
+        for part in self.specimens:
+            found += [part.segment, *part.others]
+        for item in noted:
+            found += [item.segment, *item.notes]
+        return found
 
 
 @dataclass
@@ -80,22 +135,39 @@ class PatientPart:
     kin: list[Segment] = field(default_factory=list["Segment"])
     diagnoses: list[Segment] = field(default_factory=list["Segment"])
     observations: list[Noted] = field(default_factory=list[Noted])
+    allergies: list[Segment] = field(default_factory=list["Segment"])
+    covers: list[Followed] = field(default_factory=list[Followed])
     others: list[Segment] = field(default_factory=list["Segment"])
     orders: list[OrderPart] = field(default_factory=list[OrderPart])
 
+    def takes(self, segment: Segment) -> bool:
+        """Take an allergy (AL1) or what tells of insurance (IN1, IN2, IN3); tell whether it was one."""
+        if segment.name == "AL1":
+            self.allergies.append(segment)
+        elif segment.name == "IN1":
+            self.covers.append(Followed(segment))
+        elif segment.name in ("IN2", "IN3") and self.covers:
+            self.covers[-1].others.append(segment)
+        else:
+            return False
+        return True
 
-def group(message: Message, coverage: Coverage) -> list[PatientPart]:
+
+def group(message: Message, coverage: Coverage, *, with_priors: bool = False) -> list[PatientPart]:
     """Return the patients of a message with their orders, in order.
 
+    ``with_priors`` is for structures in which prior results follow an order: from its second PID or PV1 on.
     Segments out of their order are put where they belong, with a warning (100). Raises MessageRefused
     (100) where there is no PID, or a patient without ORC and OBR.
     """
     if message.first("PID") is None:
         raise MessageRefused("100", "PID", text="The message has no PID")
-    grouping = _Grouping(coverage)
+    grouping = _Grouping(coverage, with_priors=with_priors)
     for segment in message.segments:
         if segment.name not in HEADERS:
+            warn_of_glued(segment, coverage)
             grouping.take(segment)
+    grouping.finish()
     for part in grouping.parts:
         if not part.orders:
             raise MessageRefused("100", "OBR", text="The message has no ORC and no OBR")
@@ -105,8 +177,12 @@ def group(message: Message, coverage: Coverage) -> list[PatientPart]:
 class _Grouping:
     """Where the next segment goes."""
 
-    def __init__(self, coverage: Coverage) -> None:
+    def __init__(self, coverage: Coverage, *, with_priors: bool = False) -> None:
         self.coverage = coverage
+        self.with_priors = with_priors
+        self.prior: PatientPart | None = None
+        self.before: OrderPart | None = None
+        """The order with which the prior results are sent."""
         self.parts: list[PatientPart] = []
         self.early: list[Segment] = []
         self.order: OrderPart | None = None
@@ -116,13 +192,17 @@ class _Grouping:
 
     def take(self, segment: Segment) -> None:
         """Put a segment where it belongs."""
+        if self.with_priors and self._is_prior(segment):
+            return
         if segment.name == "PID":
             self._patient(segment)
         elif not self.parts:
-            self.coverage.warn("100", segment, text=f"{segment.name} stands before PID")
+            # Notes on the message stand before the patient.
+            if segment.name != "NTE":
+                self.coverage.warn("100", segment, text=f"{segment.name} stands before PID")
             self.early.append(segment)
         elif segment.name in OF_PATIENT:
-            self._about_patient(self.parts[-1], segment)
+            self._about_patient(self._part, segment)
         elif segment.name == "ORC" or segment.name in DETAILS or segment.name == "OBR":
             self._order(segment)
         elif segment.name == "NTE":
@@ -130,15 +210,81 @@ class _Grouping:
         elif segment.name == "OBX":
             self._observation(segment)
         elif self.order is None:
-            part = self.parts[-1]
+            part = self._part
             (part.diagnoses if segment.name == "DG1" else part.others).append(segment)
         else:
             self._about_order(self.order, segment)
 
+    def finish(self) -> None:
+        """Put a patient or visit that nothing follows, and so begins no prior results, with the others."""
+        prior, before = self.prior, self.before
+        if prior is None or before is None or prior.orders:
+            return
+        before.priors.remove(prior)
+        part = self.parts[-1]
+        told = [prior.pid] if prior.pid is not part.pid else []
+        if prior.pv1 is not None and part.pv1 is None:
+            part.pv1, part.pv2 = prior.pv1, prior.pv2
+        else:
+            told += [segment for segment in (prior.pv1, prior.pv2) if segment is not None]
+        part.others += [*told, *([prior.pd1] if prior.pd1 else []), *prior.others]
+        part.notes += prior.notes
+        part.kin += prior.kin
+        part.diagnoses += prior.diagnoses
+        part.observations += prior.observations
+        part.allergies += prior.allergies
+        part.covers += prior.covers
+        self.coverage.warn(
+            "100", prior.pv1 or prior.pid, text="It stands after an order, and no result follows it"
+        )
+
+    @property
+    def _part(self) -> PatientPart:
+        return self.prior or self.parts[-1]
+
+    def _is_prior(self, segment: Segment) -> bool:
+        """Begin or end prior results where a segment does so; tell whether it is in its place thereby."""
+        control = segment.field(1).first.component(1).strip().upper() if segment.name == "ORC" else ""
+        if self.order is not None and segment.name in ("PID", "PV1"):
+            self._begin_prior(segment)
+            return True
+        if self.prior is None:
+            if self.order is not None and control == "PR":
+                self._begin_prior(segment)
+        elif segment.name in PRICES:
+            self._end_prior(self.prior)
+        elif control in ORDERING:
+            self._next_order(self.prior, segment)
+        return False
+
+    def _begin_prior(self, segment: Segment) -> None:
+        before = self.before = self.before or self.order
+        if before is None:
+            return
+        pid = segment if segment.name == "PID" else self.parts[-1].pid
+        self.prior = PatientPart(pid, pv1=segment if segment.name == "PV1" else None)
+        before.priors.append(self.prior)
+        self.order = self.specimen = None
+        self.notes = self.prior.notes
+
+    def _end_prior(self, prior: PatientPart) -> None:
+        self.order, self.specimen = self.before, None
+        self.prior = self.before = None
+        self.notes = self.order.notes if self.order else prior.notes
+
+    def _next_order(self, prior: PatientPart, segment: Segment) -> None:
+        """Leave prior results for the next order; where none came, it is of one more patient or visit."""
+        if not prior.orders and self.before is not None:
+            self.before.priors.remove(prior)
+            self.parts.append(prior)
+            text = "A patient or visit that no prior results follow is taken as that of the next order"
+            self.coverage.warn("100", segment, text=text)
+        self.order = self.specimen = self.prior = self.before = None
+
     def _patient(self, segment: Segment) -> None:
         part = PatientPart(segment)
         self.parts.append(part)
-        self.order = self.specimen = None
+        self.order = self.specimen = self.prior = self.before = None
         self.notes = part.notes
         early, self.early = self.early, []
         for earlier in early:
@@ -157,6 +303,8 @@ class _Grouping:
             part.pv1 = segment
         elif segment.name == "PV2" and part.pv2 is None:
             part.pv2 = segment
+        elif part.takes(segment):
+            self.notes = part.others
         else:
             part.others.append(segment)
             self.notes = part.others
@@ -167,7 +315,7 @@ class _Grouping:
         if opens or order is None:
             self.count += 1
             order = self.order = OrderPart(self.count, segment)
-            self.parts[-1].orders.append(order)
+            self._part.orders.append(order)
         if segment.name == "ORC":
             order.orc = segment
         elif segment.name == "OBR":
@@ -179,7 +327,7 @@ class _Grouping:
 
     def _observation(self, segment: Segment) -> None:
         noted = Noted(segment)
-        holder = self.specimen or self.order or self.parts[-1]
+        holder = self.specimen or self.order or self._part
         holder.observations.append(noted)
         self.notes = noted.notes
 

@@ -1,4 +1,5 @@
-"""Fields and segments without a column: kept, as they were written, on the record that they belong to.
+"""Fields and segments without a column: kept, as they were written, on the record that they belong to; with
+the usual delimiters.
 
 HL7 v2.5.1, section 2.10.4 (local extension) and P13 of the model: nothing that a peer sent is lost.
 https://www.hl7.org/implement/standards/product_brief.cfm?product_id=185
@@ -8,6 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from mappings.er7_escapes import respell
+from mappings.resources.specimen import is_fasting
 
 if TYPE_CHECKING:
     from mappings.er7 import Message, Segment
@@ -30,6 +34,9 @@ RAW: dict[str, tuple[int, Callable[[str], bool]]] = {
     "OBR-5": (1, _is_timed),
     "ORC-7": (6, _is_timed),
     "OBR-27": (6, _is_timed),
+    "OBR-10": (1, bool),
+    "OBR-13": (1, is_fasting),
+    "SPM-3": (1, bool),
 }
 """Mapped fields whose code says more than its element: the component, and which codes are kept besides."""
 
@@ -61,7 +68,7 @@ def keep_fields(
         place = (id(owner), segment.name)
         counts[place] = counts.get(place, 0) + 1
         fields = {
-            str(number): segment.field(number).raw
+            str(number): respell(segment.field(number).raw, message.delimiters)
             for number in segment.filled()
             if f"{segment.name}-{number}" not in rules
             and not coverage.is_aside(segment, number)

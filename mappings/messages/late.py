@@ -33,12 +33,7 @@ def set_late_report_aside(desk: Desk, record: Record, part: OrderPart) -> bool:
     if obr is None or not _is_late(desk, record, STATUS_OF_OBR25.get(_letter(obr, 25)), obr):
         return False
     desk.coverage.tell(obr, 25, "The report is final; this preliminary or older result was not applied")
-    noted = [*part.observations, *(item for specimen in part.specimens for item in specimen.observations)]
-    desk.coverage.set_aside(REASON, *part.segments, *part.diagnoses)
-    for specimen in part.specimens:
-        desk.coverage.set_aside(REASON, specimen.segment, *specimen.others)
-    for item in noted:
-        desk.coverage.set_aside(REASON, item.segment, *item.notes)
+    desk.coverage.set_aside(REASON, *part.everything)
     return True
 
 

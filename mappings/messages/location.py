@@ -31,7 +31,7 @@ def place_of(desk: Desk, segment: Segment, number: int, to: str) -> dict[str, st
     if key is None:
         return None
     key = key if key.partition("^")[0] else sender_name(desk.message) + key
-    shown = _name(field.first)
+    shown = place_name(field.first)
     desk.coverage.map(segment, number, to)
     if len(key) > LONGEST:
         desk.coverage.warn("102", segment, number, text="The place is too long to be found again")
@@ -50,7 +50,7 @@ def place_of(desk: Desk, segment: Segment, number: int, to: str) -> dict[str, st
     return refer(record)
 
 
-def _name(repetition: Repetition) -> str:
+def place_name(repetition: Repetition) -> str:
     """Return what people call the place: its description, else point of care, room and bed, else the
     larger parts.
     """

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mappings.messages.kept import keep, kept_field
+from mappings.messages.places import told_places
 from mappings.messages.senders import OWN, is_named_by, is_senders, may_be_senders
 from mappings.messages.systems import sender_system, with_system
 from mappings.messages.workspace import refer
@@ -89,7 +90,7 @@ def carriers(desk: Desk, resource_type: str, numbers: Numbers, patient: Record) 
     found: list[Record] = []
     for identifier in numbers.identifiers:
         exact = desk.identified(resource_type, identifier["system"], identifier["value"])
-        numbered = [record for record in exact if _has(desk, record, identifier)]
+        numbered = [record for record in exact if has_number(desk, record, identifier)]
         records = [record for record in numbered if _is_about(desk, record, patient)]
         if len(records) < len(numbered):
             _warn_of_another(desk)
@@ -97,7 +98,7 @@ def carriers(desk: Desk, resource_type: str, numbers: Numbers, patient: Record) 
         if not records:
             wide = _elsewhere(desk, resource_type, identifier, numbers)
             records = [
-                item for item in wide if _has(desk, item, identifier) and _is_about(desk, item, patient)
+                item for item in wide if has_number(desk, item, identifier) and _is_about(desk, item, patient)
             ]
         found += [record for record in records if not any(record is known for known in found)]
     return found
@@ -140,7 +141,7 @@ def _warn_of_another(desk: Desk) -> None:
         desk.coverage.warn("205", pid, 3, text=text)
 
 
-def _has(desk: Desk, record: Record, identifier: dict[str, Any]) -> bool:
+def has_number(desk: Desk, record: Record, identifier: dict[str, Any]) -> bool:
     """Tell whether a record has the number as one of that kind: a placer's number is no filler's."""
     return any(
         item.get("value") == identifier["value"]
@@ -179,7 +180,7 @@ def keep_set_id(record: Record, obr: Segment | None) -> None:
 def add_numbers(desk: Desk, record: Record, numbers: Numbers) -> None:
     """Add the numbers that a record has not yet, under whatever system."""
     for identifier in numbers.identifiers:
-        assumed = identifier["value"] in numbers.assumed and _has(desk, record, identifier)
+        assumed = identifier["value"] in numbers.assumed and has_number(desk, record, identifier)
         known = any(
             (item.get("system"), item.get("value")) == (identifier["system"], identifier["value"])
             for item in desk.get(record, "identifier") or ()
@@ -189,15 +190,19 @@ def add_numbers(desk: Desk, record: Record, numbers: Numbers) -> None:
 
 
 def add_accessions(desk: Desk, order: Record, part: OrderPart) -> None:
-    """Add the accession numbers: IPC-1; OBR-20 where it says so (HNA_ACCN); OBR-18 of an imaging order,
-    after IHE.
+    """Add the accession numbers: those of the field that the sender is known to use; IPC-1; else OBR-20 where
+    it says so (HNA_ACCN), OBR-18 of an imaging order, after IHE.
     """
     obr = part.obr
-    found: list[dict[str, Any]] = []
+    found: list[dict[str, Any]] = [
+        item
+        for segment, number in told_places(desk.peer.accession_field, part)
+        for item in _accessions(desk, segment, number)
+    ]
     for segment in part.studies:
         if segment.name == "IPC":
             found += _accessions(desk, segment, 1)
-    if obr is not None:
+    if obr is not None and not desk.peer.accession_field:
         found += _accessions(desk, obr, 20, "HNA_ACCN")
         if order.main["order_type"] == "IMAGING" and obr.field(18).first.count == 1:
             found += _accessions(desk, obr, 18)

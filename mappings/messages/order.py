@@ -8,10 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mappings import order_facts
+from mappings.concepts import SNOMED
 from mappings.messages.moments import moment_text
 from mappings.messages.numbers import add_accessions, add_numbers, keep_set_id
 from mappings.messages.people import people
+from mappings.messages.places import studies
 from mappings.messages.workspace import refer
+from mappings.resources.order_fields import DCM, modality
 from mappings.v2types import cwe
 
 if TYPE_CHECKING:
@@ -79,7 +82,9 @@ def _fill(
     if not only_empty or desk.is_new(order):
         keep_set_id(order, part.obr)
     add_accessions(desk, order, part)
-    desk.fill(order, part.orc, part.obr, *part.timings, *part.studies, skip=SET_HERE, only_empty=only_empty)
+    told = (part.orc, part.obr, *part.timings, *studies(desk, part))
+    desk.fill(order, *told, skip=SET_HERE, only_empty=only_empty)
+    _modalities(desk, order, part, only_empty=only_empty)
     if not desk.get(order, "intent"):
         desk.put(order, "intent", "order")
     _times(desk, order, part)
@@ -100,6 +105,29 @@ def _set_type(desk: Desk, order: Record, part: OrderPart) -> None:
         text = f"An order of {detail.name} is kept as an order of type OTHER"
         desk.coverage.warn("0", detail, text=text)
     order_facts.set_order_type(order)
+    kind = "IMAGING" if part.studies else part.kind
+    if kind and order.main["order_type"] == "OTHER":
+        code, shown = order_facts.CATEGORIES[kind]
+        coding = {"system": SNOMED, "code": code, "display": shown}
+        desk.add(order, "category", {"coding": [coding]})
+        order_facts.set_order_type(order)
+
+
+def _modalities(desk: Desk, order: Record, part: OrderPart, *, only_empty: bool) -> None:
+    """Add the kinds of imaging that IPC-5 and OBR-24 tell, ours and that of DICOM."""
+    places = [(segment, 5) for segment in part.studies if segment.name == "IPC"]
+    if part.obr is not None and order.main["order_type"] == "IMAGING":
+        places.append((part.obr, 24))
+    for segment, number in places:
+        made = modality(segment.field(number).first, desk.context)
+        if made is None:
+            continue
+        present: list[dict[str, Any]] = desk.get(order, "orderDetail") or []
+        codings = [coding for item in present for coding in item.get("coding", ())]
+        known = {coding.get("code") for coding in codings if coding.get("system") == DCM}
+        desk.coverage.map(segment, number, "ServiceRequest.orderDetail(modality)")
+        if made["coding"][-1]["code"] not in known and not (only_empty and known):
+            desk.add(order, "orderDetail", made)
 
 
 class _AllBut:

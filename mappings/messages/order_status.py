@@ -86,6 +86,12 @@ CONTENT = frozenset(
         "RD",
         "CN",
         "FU",
+        "CP",
+        "NR",
+        "OF",
+        "OP",
+        "RR",
+        "SQ",
     ]
 )
 STATUS = {
@@ -131,6 +137,12 @@ def read_status(desk: Desk, part: OrderPart) -> Wanted:
     return wanted(control, status, result, booked=booked)
 
 
+def is_closed(order: Record) -> bool:
+    """Tell whether nothing leaves the state that an order is in: cancelled, or in error."""
+    present = state_of(order)
+    return present.record_state == "entered-in-error" or present.status == "cancelled"
+
+
 def closes(asked: Wanted) -> bool:
     """Tell whether an order shall be cancelled, held, released or be in error."""
     return asked.status == "cancelled" or asked.hold is not None or asked.void
@@ -155,9 +167,7 @@ def move(desk: Desk, order: Record, asked: Wanted, part: OrderPart, reporter: UU
     request that the workflow has not from the present state.
     """
     present = state_of(order)
-    if present.record_state == "entered-in-error" or (
-        present.status == "cancelled" and asked.status != "cancelled"
-    ):
+    if is_closed(order) and (present.record_state == "entered-in-error" or asked.status != "cancelled"):
         _refuse(desk, asked, part, "The order is cancelled or in error and stays so")
         return
     if asked.void:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mappings.messages.diagnosis import diagnoses
 from mappings.messages.encounter import encounter
 from mappings.messages.groups import OrderPart, PatientPart, group
-from mappings.messages.late import set_late_report_aside
+from mappings.messages.late import TAKEN_BACK, set_late_report_aside
 from mappings.messages.numbers import Numbers, Taken, carriers, choose, numbers_of, set_id
 from mappings.messages.observation import is_answer
 from mappings.messages.order import fill_of_result, same_code, service_code
@@ -21,7 +21,8 @@ from mappings.messages.patient import patient
 from mappings.messages.research_case import kind_of, research_case
 from mappings.messages.result import find_report, report
 from mappings.messages.rules import RULES
-from mappings.messages.supporting import answers, patient_observations
+from mappings.messages.senders import see_may_be_made
+from mappings.messages.supporting import allergies_and_covers, answers, patient_observations
 from mappings.messages.workspace import refer
 from mappings.workflow.reports import order_target
 
@@ -54,6 +55,7 @@ def _results(desk: Desk, part: PatientPart, about: Record) -> None:
     visit = encounter(desk, part, about, visits)
     diagnoses(desk, part.diagnoses, about, visit)
     patient_observations(desk, part, about, visit)
+    allergies_and_covers(desk, part, about)
     for item, numbers, record in known:
         # An earlier group may have made the report that this one is about.
         again = find_report(desk, item, numbers, about, taken) if record is None and taken else record
@@ -115,6 +117,7 @@ def _order(
         return None
     order = find_order(desk, item, numbers, about)
     if order is None:
+        see_may_be_made(desk, item.head)
         order = desk.make("ServiceRequest", f"{item.path}.{item.head.name}")
     fill_of_result(desk, order, item, numbers, about)
     set_parents(desk, order, item, about)
@@ -131,9 +134,10 @@ def _bring_on(desk: Desk, order: Record, made: Record, item: OrderPart, obr: Seg
     letter = obr.field(25).first.component(1).strip().upper()
     if order.main["status"] is None:
         move(desk, order, Wanted("ordered"), item)
-    if status == "entered-in-error":
+    if status in TAKEN_BACK:
         others = desk.workspace.referring("DiagnosticReport", "basedOn", order.resource["id"])
         retract(desk, order, [other.main["status"] for other in others if other is not made])
+    if status == "entered-in-error":
         return
     target = order_target(status, letter)
     told = read_status(desk, item)

@@ -1,4 +1,4 @@
-"""The parent of an order (ORC-8, OBR-29) as ServiceRequest.basedOn.
+"""The parent of an order (ORC-8, OBR-29, OBR-54) as ServiceRequest.basedOn.
 
 https://hl7.org/fhir/uv/v2mappings/2024Sep/ConceptMap-segment-orc-to-servicerequest.html
 """
@@ -22,7 +22,7 @@ def set_parents(desk: Desk, record: Record, order: OrderPart, about: Record) -> 
     """Let an order say that it is based on its parent, by the parent's numbers where the parent is not
     here.
     """
-    for segment, number in ((order.orc, 8), (order.obr, 29)):
+    for segment, number in ((order.orc, 8), (order.obr, 29), (order.obr, 54)):
         if segment is None or segment.field(number).is_null:
             continue
         first = segment.field(number).first
@@ -36,7 +36,7 @@ def set_parents(desk: Desk, record: Record, order: OrderPart, about: Record) -> 
             {item["value"] for item in told if "system" not in item},
         )
         known = [item for item in carriers(desk, "ServiceRequest", numbers, about) if item is not record]
-        logical = {key: numbers.identifiers[0][key] for key in ("system", "value")}
+        logical = {key: numbers.identifiers[0][key] for key in ("type", "system", "value")}
         desk.add(
             record, "basedOn", refer(known[0]) if known else {"type": "ServiceRequest", "identifier": logical}
         )

@@ -11,48 +11,77 @@ from typing import TYPE_CHECKING, Any
 from mappings import convert
 from mappings.element import ext
 from mappings.messages.coverage import MessageRefused
-from mappings.messages.demographics import set_birth_time, set_language, set_people
-from mappings.messages.people import people
+from mappings.messages.demographics import (
+    addresses,
+    contacts,
+    practitioners,
+    set_animal,
+    set_birth_time,
+    set_language,
+    set_people,
+)
+from mappings.messages.kin import related_persons
+from mappings.messages.registration import register
+from mappings.messages.survivor import survivor
 from mappings.messages.systems import with_system
-from mappings.resources.patient import CONTACT, PATIENT
-from mappings.v2types import cx, typed, xad
+from mappings.resources.patient import PATIENT
+from mappings.v2types import cx, typed
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from mappings.er7 import Segment
     from mappings.messages.groups import PatientPart
     from mappings.messages.workspace import Desk
     from storage.record import Record
 
 NOTE = ext("patient-note")
+NUMBERS = {"PID": 3, "MRG": 1}
+"""Where a segment has the patient's numbers."""
 SSN = "http://hl7.org/fhir/sid/us-ssn"
 
 
-def patient(desk: Desk, part: PatientPart) -> Record:
+def patient(
+    desk: Desk, part: PatientPart, *, registers: bool = False, without: Container[tuple[str, str]] = ()
+) -> Record:
     """Return the patient that a message is about, created where nobody has any of the identifiers.
 
-    Of a known patient only empty elements are filled; differences are noted, naming the fields. Raises
-    MessageRefused: 101 where PID has no identifier, 205 where the identifiers are of different patients.
+    Of a known patient only empty elements are filled and differences noted, naming the fields, unless the
+    message ``registers``: then it replaces what is stored. ``without`` are numbers that are not the
+    patient's any more. Raises MessageRefused: 101 where PID has no identifier, 205 where the identifiers are
+    of different patients.
     """
     pid = part.pid
-    numbers = identifiers(desk, pid)
+    listed = identifiers(desk, pid)
+    numbers = [item for item in listed if (item["system"], item["value"]) not in without] or listed
     if not numbers:
         raise MessageRefused("101", "PID", pid.number, 3, text="PID-3 has no identifier")
     record = find(desk, pid, numbers) or desk.make("Patient", "PID")
     desk.own(record, pid, part.pd1, *part.kin, *part.notes, *part.others)
     _add_numbers(desk, record, numbers)
-    new = desk.is_new(record)
+    if registers and not desk.is_new(record):
+        register(desk, record, part)
+    else:
+        _complete(desk, record, part)
+    related_persons(desk, part.kin, record, registers=registers)
+    _notes(desk, record, part.notes)
+    return record
+
+
+def _complete(desk: Desk, record: Record, part: PatientPart) -> None:
+    """Fill what is empty; a new patient whole."""
+    pid, new = part.pid, desk.is_new(record)
     desk.fill(record, pid, skip=("identifier", "address"), only_empty=not new)
     set_people(desk, record, pid)
     set_language(desk, record, pid)
     if new:
         set_birth_time(desk, record, pid)
+    set_animal(desk, record, pid, replaces=new)
     _one_of_pair(desk, record, "multipleBirthInteger", "multipleBirthBoolean")
     _one_of_pair(desk, record, "deceasedDateTime", "deceasedBoolean")
     _addresses(desk, record, pid)
     _practitioner(desk, record, part)
     _kin(desk, record, part.kin)
-    _notes(desk, record, part.notes)
-    return record
 
 
 def identifiers(desk: Desk, pid: Segment) -> list[dict[str, Any]]:
@@ -87,28 +116,34 @@ def _social_security(desk: Desk, pid: Segment) -> list[dict[str, Any]]:
     return [{**made, "system": SSN, "value": digits} if plain else with_system(made, desk.message)]
 
 
-def find(desk: Desk, pid: Segment, numbers: list[dict[str, Any]]) -> Record | None:
+def find(desk: Desk, segment: Segment, numbers: list[dict[str, Any]]) -> Record | None:
     """Return the patient who has any of the identifiers, None where nobody has; raises MessageRefused
     (205) for several.
 
-    A social security number is kept but is nobody's key: it is mistyped and shared too often.
+    A patient who was merged into another one stands for that one. A social security number is kept but is
+    nobody's key: it is mistyped and shared too often.
     """
     keys = [item for item in numbers if item["system"] != SSN]
-    found = {
-        record.resource["id"]: record
-        for item in keys
-        for record in desk.identified("Patient", item["system"], item["value"])
-    }
+    carriers = [
+        record for item in keys for record in desk.identified("Patient", item["system"], item["value"])
+    ]
+    found = {record.resource["id"]: record for record in (survivor(desk, item) for item in carriers)}
     if len(found) > 1:
-        raise MessageRefused("205", "PID", pid.number, 3, text="The identifiers are of different patients")
-    return desk.meet(next(iter(found.values())), "PID") if found else None
+        text = "The identifiers are of different patients"
+        raise MessageRefused("205", segment.name, segment.number, NUMBERS[segment.name], text=text)
+    return desk.meet(next(iter(found.values())), segment.name) if found else None
 
 
 def _add_numbers(desk: Desk, record: Record, numbers: list[dict[str, Any]]) -> None:
+    """Add the numbers that a patient has not yet; one of a record merged into theirs stays with that."""
     known = {(item.get("system"), item.get("value")) for item in desk.get(record, "identifier") or ()}
-    desk.add(
-        record, "identifier", *(item for item in numbers if (item["system"], item["value"]) not in known)
-    )
+    for item in numbers:
+        key = item["system"], item["value"]
+        merged = item["system"] != SSN and any(
+            other is not record for other in desk.identified("Patient", *key)
+        )
+        if key not in known and not merged:
+            desk.add(record, "identifier", item)
 
 
 def _one_of_pair(desk: Desk, record: Record, wins: str, yields: str) -> None:
@@ -121,12 +156,8 @@ def _addresses(desk: Desk, record: Record, pid: Segment) -> None:
     """Set the addresses of PID-11, the county of PID-12 in the first, where the patient has none yet."""
     if pid.field(11).is_null:
         return
-    found: list[dict[str, Any]] = [
-        made for repetition in pid.field(11).repetitions if (made := xad(repetition, desk.context))
-    ]
+    found = addresses(desk, pid)
     county = "" if pid.field(12).is_null else pid.field(12).first.component(1).strip()
-    if county and found:
-        found[0] = {**found[0], "district": found[0].get("district", county)}
     present: list[dict[str, Any]] = desk.get(record, "address") or []
     if not present:
         desk.add(record, "address", *found)
@@ -139,23 +170,24 @@ def _addresses(desk: Desk, record: Record, pid: Segment) -> None:
 
 
 def _practitioner(desk: Desk, record: Record, part: PatientPart) -> None:
-    if not desk.get(record, "generalPractitioner"):
-        found = people(desk, part.pd1, 4, "Patient.generalPractitioner")
+    present: list[dict[str, Any]] = desk.get(record, "generalPractitioner") or []
+    found = practitioners(desk, part.pd1)
+    if not present:
         desk.add(record, "generalPractitioner", *found)
+    elif part.pd1 is not None and any(item not in present for item in found):
+        desk.differs(part.pd1, 4)
 
 
 def _kin(desk: Desk, record: Record, segments: list[Segment]) -> None:
     """Make NK1 contacts of a patient who has none yet."""
     present: list[dict[str, Any]] = desk.get(record, "contact") or []
     for segment in segments:
-        value = desk.value(CONTACT, segment)
-        if not value.keys() & {"name", "telecom", "address", "organization"}:
-            continue
-        if not present:
-            desk.add(record, "contact", value)
-        elif value not in present:
-            text = "NK1 differs from the contacts that are stored and was not applied"
-            desk.coverage.warn("0", segment, text=text)
+        for value in contacts(desk, [segment]):
+            if not present:
+                desk.add(record, "contact", value)
+            elif value not in present:
+                text = "NK1 differs from the contacts that are stored and was not applied"
+                desk.coverage.warn("0", segment, text=text)
 
 
 def _notes(desk: Desk, record: Record, segments: list[Segment]) -> None:

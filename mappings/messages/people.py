@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from mappings.messages.systems import with_system
 from mappings.messages.workspace import refer
-from mappings.v2types import authority, compact, cwe, identifier_type, system, xcn
+from mappings.v2persons import organization_named
+from mappings.v2types import authority, compact, cwe, identifier_type, xcn
 
 if TYPE_CHECKING:
     from mappings.element import V2Context, Value
@@ -150,17 +151,11 @@ def organization(desk: Desk, segment: Segment, number: int, to: str) -> list[dic
     if found.is_empty or found.is_null:
         return []
     first = found.first
-    reference = _xon(first, desk.context) if number >= 23 else _coded(first, desk.context)
+    reference = organization_named(first, desk.context) if number >= 23 else _coded(first, desk.context)
     if not reference:
         return []
     desk.coverage.map(segment, number, to)
     return [reference]
-
-
-def _xon(repetition: Repetition, context: V2Context) -> dict[str, Any] | None:
-    value = repetition.component(10) or repetition.component(3)
-    identifier = compact(system=system(repetition, 6, context), value=value) if value else None
-    return compact(identifier=identifier, display=repetition.component(1).strip())
 
 
 def _coded(repetition: Repetition, context: V2Context) -> dict[str, Any] | None:

@@ -69,7 +69,7 @@ def combine(line: Line, readings: Sequence[Reading], present: Value) -> tuple[Va
     """Return the element's value, and the readings that are in it; None where there is no value.
 
     An array takes all; a single element the first that has a value, with the parts that other fields add
-    to it. A part alone is added to what is there.
+    to it. A part alone is added to what is there, and one that says ``""`` is taken from it.
     """
     filled = [reading for reading in readings if reading.values]
     if isinstance(line, Rows) and line.many:
@@ -79,10 +79,12 @@ def combine(line: Line, readings: Sequence[Reading], present: Value) -> tuple[Va
                 values.append(value)
         return values or None, filled
     first = next((reading for reading in filled if not reading.field.part), None)
-    parts = [reading for reading in filled if reading.field.part]
+    parts = [reading for reading in readings if reading.field.part and (reading.values or reading.is_null)]
     if not parts:
         same = [reading for reading in filled if first and reading.values[0] == first.values[0]]
         return (first.values[0], same) if first else (None, [])
     base: Value = first.values[0] if first else present or {}
-    told = {reading.field.part: reading.values[0] for reading in reversed(parts)}
-    return base | told, [reading for reading in filled if reading is first or reading.field.part]
+    told = {reading.field.part: reading.values[0] for reading in reversed(parts) if reading.values}
+    gone = {reading.field.part for reading in parts} - told.keys()
+    made = {name: value for name, value in (base | told).items() if name not in gone}
+    return made or None, [*([first] if first else ()), *parts]

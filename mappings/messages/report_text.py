@@ -38,12 +38,12 @@ def set_text(desk: Desk, report: Record, observations: list[Noted]) -> None:
     """
     forms: list[dict[str, Any]] = []
     told: dict[str, list[str]] = {"impression": [], "findings": []}
-    for lines in _texts(observations):
+    for lines in text_lines(observations):
         place, text = _place(lines[0]), "\n".join(line.field(5).text for line in lines).strip("\n")
         if place:
             told[place].append(text)
         elif (text and len(lines) > 1) or _all_text(observations):
-            forms.append(_form(desk, lines[0], text))
+            forms.append(text_form(desk, lines[0], text))
         _map(desk, lines, place or "presentedForm")
     forms += [form for noted in observations if (form := _file(desk, noted.segment))]
     if forms:
@@ -59,7 +59,7 @@ def drop_lines(desk: Desk, report: Record, observations: list[Noted], about: Abo
     codes = [
         cwe(noted.segment.field(3).first, desk.context) or NO_CODE
         for noted in observations
-        if _kind(noted.segment) in TEXT_KINDS
+        if kind_of_value(noted.segment) in TEXT_KINDS
     ]
     surplus = [
         record
@@ -77,22 +77,28 @@ def drop_lines(desk: Desk, report: Record, observations: list[Noted], about: Abo
         desk.put(report, "result", left)
 
 
-def _texts(observations: list[Noted]) -> list[list[Segment]]:
-    """Return the lines of text of each code, in the order in which the codes come."""
+def text_lines(observations: list[Noted], kinds: frozenset[str] = TEXT_KINDS) -> list[list[Segment]]:
+    """Return the lines of text (OBX of such types) of each code, in the order in which the codes come."""
     found: dict[str, list[Segment]] = {}
     for noted in observations:
         obx = noted.segment
-        if _kind(obx) in TEXT_KINDS and not obx.field(5).is_null:
+        if kind_of_value(obx) in kinds and not obx.field(5).is_null:
             found.setdefault(obx.field(3).raw, []).append(obx)
     return [lines for lines in found.values() if any(not line.field(5).is_empty for line in lines)]
 
 
-def _kind(obx: Segment) -> str:
+def kind_of_value(obx: Segment) -> str:
+    """Return OBX-2, the type of the value."""
     return obx.field(2).text.strip().upper()
 
 
+def is_file(obx: Segment) -> bool:
+    """Tell whether the value of an OBX is a file, in the message or pointed at."""
+    return kind_of_value(obx) in FILE_KINDS
+
+
 def _all_text(observations: list[Noted]) -> bool:
-    return all(_kind(noted.segment) in TEXT_KINDS | FILE_KINDS for noted in observations)
+    return all(kind_of_value(noted.segment) in TEXT_KINDS | FILE_KINDS for noted in observations)
 
 
 def _place(obx: Segment) -> str:
@@ -111,21 +117,23 @@ def _map(desk: Desk, lines: list[Segment], place: str) -> None:
             desk.coverage.map(line, 5, f"DiagnosticReport.{place}")
 
 
-def _form(desk: Desk, obx: Segment, text: str) -> dict[str, Any]:
+def text_form(desk: Desk, obx: Segment, text: str) -> dict[str, Any]:
+    """Return a text of lines of one code as an Attachment, whose title is what the code is called."""
     data = base64.b64encode(text.encode()).decode()
     return {"contentType": "text/plain; charset=utf-8", "data": data} | (
-        compact(title=_title(desk, obx)) or {}
+        compact(title=title_of(desk, obx)) or {}
     )
 
 
-def _title(desk: Desk, obx: Segment) -> str:
+def title_of(desk: Desk, obx: Segment) -> str:
+    """Return what the code of an OBX is called; empty where it is called nothing."""
     code: dict[str, Any] = cwe(obx.field(3).first, desk.context) or {}
     shown = (coding.get("display") for coding in code.get("coding", ()))
     return next((text for text in shown if text), code.get("text", ""))
 
 
 def _file(desk: Desk, obx: Segment) -> dict[str, Any] | None:
-    read = {"ED": encapsulated, "RP": pointer}.get(_kind(obx))
+    read = {"ED": encapsulated, "RP": pointer}.get(kind_of_value(obx))
     if read is None or obx.field(5).is_null:
         return None
     try:
@@ -135,7 +143,7 @@ def _file(desk: Desk, obx: Segment) -> dict[str, Any] | None:
     if not made:
         return None
     desk.coverage.map(obx, 5, "DiagnosticReport.presentedForm")
-    return made | (compact(title=_title(desk, obx)) or {})
+    return made | (compact(title=title_of(desk, obx)) or {})
 
 
 def _set_findings(desk: Desk, report: Record, text: str) -> None:

@@ -22,7 +22,7 @@ from mappings.messages.numbers import (
 from mappings.messages.observation import About, is_answer, observation
 from mappings.messages.order import same_code
 from mappings.messages.people import interpreter, organization
-from mappings.messages.report_text import drop_lines, set_text
+from mappings.messages.report_text import drop_lines, is_file, set_text
 from mappings.messages.specimen import specimens
 from mappings.messages.workspace import refer
 from mappings.v2types import cwe
@@ -91,7 +91,8 @@ def report(
     _results(desk, record, part, results, about, order, found)
     if not any(is_aside(desk, noted) for noted in results):
         drop_lines(desk, record, results, about)
-        set_text(desk, record, results)
+        files = [noted for item in part.specimens for noted in item.observations if is_file(noted.segment)]
+        set_text(desk, record, [*results, *files])
     _conclude(desk, record, before)
 
 

@@ -8,17 +8,25 @@ from __future__ import annotations
 
 _SET_ID = "A set id numbers the segments of this message"
 _HEADER = "Kept with the message, which is stored whole"
-_NO_RESOURCE = "No resource of this kind is made of orders and results yet; kept with the record"
+_NO_RESOURCE = "No resource of this kind is made of it; kept with the record"
 
 RULES: dict[str, str] = {
     **{
         f"{name}-1": _SET_ID
-        for name in ("PID", "PV1", "NK1", "OBR", "OBX", "NTE", "DG1", "SPM", "TQ1", "AL1", "GT1", "IN1")
+        for name in (
+            *("PID", "PV1", "NK1", "OBR", "OBX", "NTE", "DG1", "SPM", "TQ1"),
+            *("AL1", "GT1", "IN1", "IN2", "PR1", "ROL"),
+            *("RGS", "AIS", "AIG", "AIL", "AIP", "TXA", "CON"),
+        )
     },
     "NTE-2": "Where a comment comes from is seen by where it stands",
-    **dict.fromkeys(("MSH", "SFT", "UAC"), _HEADER),
+    **dict.fromkeys(("MSH", "SFT", "UAC", "EVN"), _HEADER),
     **dict.fromkeys(
-        ("AL1", "IN1", "IN2", "IN3", "GT1", "FT1", "CTD", "CTI", "BLG", "DSC", "ARV"), _NO_RESOURCE
+        (
+            *("IN2", "IN3", "GT1", "FT1", "CTD", "CTI", "BLG", "DSC", "ARV", "CON"),
+            *("ROL", "DB1", "DRG", "UB1", "UB2", "ACC", "PDA", "RF1"),
+        ),
+        _NO_RESOURCE,
     ),
 }
 """A field (``PID-1``) that is ignored is redundant and not kept; a segment (``FT1``) is kept with its

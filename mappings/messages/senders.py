@@ -8,11 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from mappings.messages.coverage import MessageRefused
 from mappings.messages.kept import keep, kept_field
 from mappings.messages.systems import sender_systems
 from mappings.order_facts import ACCESSION_NUMBER, ORDER_NUMBER
 
 if TYPE_CHECKING:
+    from mappings.er7 import Segment
     from mappings.messages.workspace import Desk
     from storage.record import Record
 
@@ -58,3 +60,12 @@ def _kept_sender(record: Record) -> tuple[str, str] | None:
 def _sender_of(desk: Desk) -> tuple[str, str]:
     msh = desk.message.msh
     return msh.field(3).raw, msh.field(4).raw
+
+
+def see_may_be_made(desk: Desk, head: Segment) -> None:
+    """See that the sender may tell of an order that is not known: raises MessageRefused (204).
+
+    A placer's new order is not one of those.
+    """
+    if not desk.peer.auto_create_orders:
+        raise MessageRefused("204", head.name, head.number, 2, text="The order is not known")

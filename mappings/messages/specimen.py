@@ -5,9 +5,10 @@ https://hl7.org/fhir/uv/v2mappings/2024Sep/ConceptMap-segment-spm-to-specimen.ht
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mappings.messages.order import same_code
+from mappings.messages.people import people
 from mappings.messages.systems import with_system
 from mappings.messages.workspace import refer
 from mappings.v2fields import entity
@@ -39,7 +40,18 @@ def specimens(desk: Desk, part: OrderPart, patient: Record, holder: Record) -> l
     for record in found:
         desk.put(record, "subject", refer(patient))
         desk.add(holder, "specimen", refer(record))
+    if part.obr is not None and found:
+        _set_collector(desk, found, part.obr)
     return found
+
+
+def _set_collector(desk: Desk, found: list[Record], obr: Segment) -> None:
+    """Set who collected the specimens (OBR-10)."""
+    told = people(desk, obr, 10, "Specimen.collection.collector")
+    for record in found if told else ():
+        collection: dict[str, Any] = desk.get(record, "collection") or {}
+        if collection.get("collector") != told[0]:
+            desk.put(record, "collection", {**collection, "collector": told[0]})
 
 
 def _of_spm(desk: Desk, spm: Segment, part: OrderPart, patient: Record, present: list[Record]) -> Record:
@@ -47,33 +59,60 @@ def _of_spm(desk: Desk, spm: Segment, part: OrderPart, patient: Record, present:
     record = _find(desk, spm, numbers, patient, present)
     path = f"{part.path}.SPM"
     record = desk.meet(record, path) if record else desk.make("Specimen", path)
-    known = {(item.get("system"), item.get("value")) for item in desk.get(record, "identifier") or ()}
-    desk.add(
-        record, "identifier", *(item for item in numbers if (item["system"], item["value"]) not in known)
-    )
+    new = [number.identifier for number in numbers if not _has(desk, record, number)]
+    desk.add(record, "identifier", *new)
     desk.fill(record, spm, part.obr if len(part.specimens) == 1 else None, skip=("identifier",))
     return record
 
 
-def _numbers(desk: Desk, spm: Segment) -> list[dict[str, Any]]:
+class _Number(NamedTuple):
+    """A number of a specimen; ``assumed`` where it came without authority, and is the sender's."""
+
+    identifier: dict[str, Any]
+    assumed: bool
+
+
+def _numbers(desk: Desk, spm: Segment) -> list[_Number]:
     field = spm.field(2)
     made = [] if field.is_null else [entity(half, kind)(field.first, desk.context) for half, kind in KINDS]
     if any(made):
         desk.coverage.map(spm, 2, "Specimen.identifier")
-    return [with_system(item, desk.message) for item in made if item]
+    return [_Number(with_system(item, desk.message), "system" not in item) for item in made if item]
 
 
 def _find(
-    desk: Desk, spm: Segment, numbers: list[dict[str, Any]], patient: Record, present: list[Record]
+    desk: Desk, spm: Segment, numbers: list[_Number], patient: Record, present: list[Record]
 ) -> Record | None:
-    """Return the specimen with any of the numbers, else without numbers the one of that type that is there
-    already.
+    """Return the specimen with any of the numbers and no other in place of one, else without numbers the
+    one of that type that is there already.
+
+    A number without authority is another sender's too for a specimen of the same order.
     """
-    for number in numbers:
-        for record in desk.identified("Specimen", number["system"], number["value"]):
-            if desk.get(record, "subject") == refer(patient):
-                return record
+    known = [
+        record
+        for number, _ in numbers
+        for record in desk.identified("Specimen", number["system"], number["value"])
+        if desk.get(record, "subject") == refer(patient)
+    ]
+    for record in (*known, *(present if numbers else ())):
+        told = [_has(desk, record, number) for number in numbers]
+        if any(told) and not any(found is False for found in told):
+            return record
     if numbers:
         return None
     kind = cwe(spm.field(4).first, desk.context)
     return next((item for item in present if same_code(desk.get(item, "type"), kind)), None)
+
+
+def _has(desk: Desk, record: Record, number: _Number) -> bool | None:
+    """Tell whether a specimen has a number; None where it has none of that kind."""
+    identifier, assumed = number
+    listed: list[dict[str, Any]] = desk.get(record, "identifier") or []
+    same = [
+        item["value"].strip()
+        for item in listed
+        if item.get("type") == identifier["type"]
+        and (assumed or item.get("system") == identifier["system"])
+        and item.get("value")
+    ]
+    return identifier["value"].strip() in same if same else None

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mappings.messages.allergy import allergies
+from mappings.messages.insurance import covers
 from mappings.messages.moments import moment_text
 from mappings.messages.observation import About, observation
 from mappings.messages.workspace import refer
@@ -16,6 +18,12 @@ if TYPE_CHECKING:
     from mappings.messages.groups import Noted, OrderPart, PatientPart
     from mappings.messages.workspace import Desk
     from storage.record import Record
+
+
+def allergies_and_covers(desk: Desk, part: PatientPart, about: Record) -> None:
+    """Make the allergies (AL1) and insurance covers (IN1, IN2) of the patient, which any message may tell."""
+    allergies(desk, part.allergies, about)
+    covers(desk, part.covers, about)
 
 
 def supporting(

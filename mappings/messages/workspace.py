@@ -19,9 +19,11 @@ from mappings.messages.kept import keep_fields
 from mappings.messages.reading import Reading, combine, read_line
 from mappings.resources import REGISTRY
 from storage.model.shared import Identifier, Reference
+from storage.peers import STRANGER, Peer
 
 if TYPE_CHECKING:
     from mappings.er7 import Message, Segment
+    from mappings.messages.groups import OrderPart, PatientPart
     from mappings.workflow.orders import Step
     from storage.record import Record
 
@@ -72,6 +74,10 @@ class Workspace(Protocol):
         """Return the live records of a type that refer to a resource at a path, locked."""
         ...
 
+    def all_referring(self, target: UUID) -> list[Record]:
+        """Return the live records of whatever type that refer to a resource, wherever in them, locked."""
+        ...
+
     def touch(self, record: Record) -> None:
         """Say that a loaded record was changed."""
         ...
@@ -112,11 +118,22 @@ class Desk:
     seen: dict[tuple[str, str, str], tuple[str, bool] | None] = field(
         default_factory=dict[tuple[str, str, str], "tuple[str, bool] | None"]
     )
+    peer: Peer = STRANGER
+    """Who sent the message."""
+    answered: list[tuple[PatientPart, OrderPart, Record]] = field(
+        default_factory=list[tuple["PatientPart", "OrderPart", "Record"]]
+    )
+    """The orders that the message was about, group by group, for the order response."""
 
     # --- records --------------------------------------------------------------------------------------------
 
     def make(self, resource_type: str, path: str) -> Record:
-        """Return a record of a new resource; ``path`` is the segment that tells of it (``ORDER[1].OBR``)."""
+        """Return a record of a new resource; ``path`` is the segment that tells of it (``ORDER[1].OBR``).
+
+        Raises MessageRefused (204) for a patient, where the sender tells of known ones only.
+        """
+        if resource_type == "Patient" and not self.peer.auto_create_patients:
+            raise MessageRefused("204", "PID", 1, 3, text="The patient is not known")
         record = self.workspace.new(resource_type)
         self.written.append(Written(record, "created", path))
         return record

@@ -8,9 +8,16 @@ from __future__ import annotations
 from mappings.codecs import CODE, INT, MONEY, PERIOD, QUANTITY, TEXT
 from mappings.datatypes import CODEABLE_CONCEPT, CODED, IDENTIFIER, REFERENCE
 from mappings.element import V2, Mapping, ext, extension, extensions, linked, many, one, part, single
-from mappings.resources.encounter_codes import diagnosis_rank, diagnosis_use, finished, patient_class, status
+from mappings.resources.encounter_codes import (
+    diagnosis_rank,
+    diagnosis_use,
+    finished,
+    mode_of_arrival,
+    patient_class,
+    status,
+)
 from mappings.resources.encounter_projections import set_encounter_type, set_first_complaint, set_visit_number
-from mappings.v2fields import days, logical, of_table, time_stamp
+from mappings.v2fields import days, logical, named, of_table, time_stamp
 from mappings.v2types import cx, typed
 from storage.model.encounter import (
     Encounter,
@@ -80,6 +87,7 @@ BILLING_CODE = Mapping(
         extension("charge", one("valueMoney", EncounterBillingCode.charge, MONEY)),
     ),
 )
+MODE_OF_ARRIVAL = "http://hl7.org/fhir/StructureDefinition/encounter-modeOfArrival"
 REASON_CANCELLED = "http://hl7.org/fhir/StructureDefinition/encounter-reasonCancelled"
 HOSPITALIZATION = part(
     "hospitalization",
@@ -95,7 +103,7 @@ HOSPITALIZATION = part(
         V2("PV1-15", of_table("0009")),
         "special-arrangement:token",
     ),
-    linked("destination", Encounter.hosp_destination, REFERENCE),
+    linked("destination", Encounter.hosp_destination, REFERENCE, V2("PV1-37", named)),
     single(
         "dischargeDisposition",
         CODEABLE_CONCEPT,
@@ -139,12 +147,22 @@ ENCOUNTER = Mapping(
         many("account", REFERENCE, V2("PID-18", logical), "account:reference"),
         HOSPITALIZATION,
         many("location", LOCATION),
-        linked("serviceProvider", Encounter.service_provider, REFERENCE, search="service-provider:reference"),
+        linked(
+            "serviceProvider",
+            Encounter.service_provider,
+            REFERENCE,
+            V2("PV1-39", named),
+            "service-provider:reference",
+        ),
         linked("partOf", Encounter.part_of, REFERENCE, search="part-of:reference"),
         extension(
             ext("visit-details"),
             extension("treatmentPlan", one("valueString", Encounter.treatment_plan, TEXT)),
             extensions("billingCode", "billingCode", BILLING_CODE),
+        ),
+        extension(
+            MODE_OF_ARRIVAL,
+            single("valueCoding", CODED, V2("PV2-38", mode_of_arrival), at="modeOfArrival"),
         ),
         extension(REASON_CANCELLED, single("valueCodeableConcept", CODEABLE_CONCEPT, at="reasonCancelled")),
     ),

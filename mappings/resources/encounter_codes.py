@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mappings.v2types import V2_TABLE
+from mappings.v2types import V2_TABLE, coding
 
 if TYPE_CHECKING:
     from mappings.element import V2Context, Value
@@ -65,3 +65,9 @@ def diagnosis_rank(repetition: Repetition, context: V2Context) -> Value:
     del context
     found = repetition.component(1).strip()
     return int(found) or None if found else None
+
+
+def mode_of_arrival(repetition: Repetition, context: V2Context) -> Value:
+    """PV2-38, CWE of table 0430 -> a Coding."""
+    made = coding(repetition, context)
+    return made and {"system": V2_TABLE + "0430", **made}

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mappings.order_facts import MODALITY
 from mappings.v2types import compact
+
+DCM = "http://dicom.nema.org/resources/ontology/DCM"
 
 if TYPE_CHECKING:
     from mappings.element import Reader, V2Context, Value
@@ -19,6 +22,18 @@ INTENT = {"G": "reflex-order"}
 """Table 0065, specimen action code."""
 
 
+MODALITIES = {
+    "CR": ("XRAY", "CR"),
+    "DX": ("XRAY", "DX"),
+    "CT": ("CT", "CT"),
+    **dict.fromkeys(("MR", "NMR"), ("MRI", "MR")),
+    **dict.fromkeys(("US", "RUS", "OUS", "VUS"), ("US", "US")),
+    "MG": ("MG", "MG"),
+    "RF": ("FL", "RF"),
+}
+"""Modality as DICOM or table 0074 writes it -> our code, and the one of DICOM."""
+
+
 def priority(component: int = 1) -> Reader:
     """Return a reader of the priority in a component: 1 of TQ1-9 and OBR-5, 6 of a TQ (ORC-7, OBR-27)."""
 
@@ -28,6 +43,16 @@ def priority(component: int = 1) -> Reader:
         return "urgent" if code.startswith("T") else PRIORITY.get(code)
 
     return reader
+
+
+def modality(repetition: Repetition, context: V2Context) -> Value:
+    """IPC-5, OBR-24 -> CodeableConcept of our modality and DICOM's; None for what is no modality."""
+    del context
+    found = MODALITIES.get(repetition.component(1).strip().upper())
+    if found is None:
+        return None
+    own, dicom = found
+    return {"coding": [{"system": MODALITY, "code": own}, {"system": DCM, "code": dicom}]}
 
 
 def as_needed(repetition: Repetition, context: V2Context) -> Value:

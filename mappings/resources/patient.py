@@ -21,8 +21,14 @@ from mappings.datatypes import (
 from mappings.element import V2, Mapping, ext, extension, extensions, linked, many, one, single
 from mappings.projections import patient_names
 from mappings.search import flag
-from mappings.v2fields import of_table
-from mappings.v2persons import birth_place, maiden_name, marital_status, telephone
+from mappings.v2fields import of_table, time_stamp
+from mappings.v2persons import (
+    birth_place,
+    maiden_name,
+    marital_status,
+    organization_named,
+    telephone,
+)
 from storage.model.patient import Patient, PatientCommunication, PatientContact, PatientLink
 
 HL7 = "http://hl7.org/fhir/StructureDefinition/"
@@ -33,13 +39,22 @@ CONTACT = Mapping(
     type="Patient.contact",
     table=PatientContact,
     lines=(
-        many("relationship", CODEABLE_CONCEPT, "NK1-3"),
+        many(
+            "relationship",
+            CODEABLE_CONCEPT,
+            (V2("NK1-3", of_table("0063")), V2("NK1-7", of_table("0131"))),
+        ),
         single("name", HUMAN_NAME, "NK1-2"),
-        many("telecom", CONTACT_POINT, "NK1-5 NK1-6"),
+        many("telecom", CONTACT_POINT, "NK1-5 NK1-6 NK1-40 NK1-41"),
         single("address", ADDRESS, "NK1-4"),
         one("gender", PatientContact.gender, GENDER, "NK1-15"),
-        linked("organization", PatientContact.organization, REFERENCE),
-        one("period", PatientContact.period, PERIOD),
+        linked("organization", PatientContact.organization, REFERENCE, V2("NK1-13", organization_named)),
+        one(
+            "period",
+            PatientContact.period,
+            PERIOD,
+            (V2("NK1-8", time_stamp, "start"), V2("NK1-9", time_stamp, "end")),
+        ),
     ),
 )
 COMMUNICATION = Mapping(

@@ -23,9 +23,9 @@ from mappings.codecs import (
 )
 from mappings.datatypes import ANNOTATION, CODEABLE_CONCEPT, IDENTIFIER, REFERENCE
 from mappings.element import V2, Mapping, choice, ext, extension, extensions, linked, many, one, single
-from mappings.resources.order_fields import instruction
 from mappings.search import column
-from mappings.v2fields import annotation, of_table, time_stamp
+from mappings.v2fields import annotation, of_table, text, time_stamp
+from mappings.v2types import ei
 from storage.model import procedure as model
 from storage.model.procedure import Procedure, ProcedureBarrier, ProcedurePerformer
 
@@ -129,7 +129,7 @@ PROCEDURE = Mapping(
         column("barrier:token", "Procedure.extension", ProcedureBarrier.kind, resolved_at=None),
     ),
     lines=(
-        many("identifier", IDENTIFIER, "PR1-19", "identifier:token"),
+        many("identifier", IDENTIFIER, V2("PR1-19", ei), "identifier:token"),
         one(
             "instantiatesCanonical",
             Procedure.instantiates_canonical,
@@ -142,7 +142,7 @@ PROCEDURE = Mapping(
         one("status", Procedure.status, CODE, search="status:token"),
         single("statusReason", CODEABLE_CONCEPT),
         single("category", CODEABLE_CONCEPT, V2("PR1-6", of_table("0230")), "category:token"),
-        single("code", CODEABLE_CONCEPT, ("PR1-3", V2("PR1-4", instruction(0)), "OBR-44"), "code:token"),
+        single("code", CODEABLE_CONCEPT, ("PR1-3", "OBR-44", V2("PR1-4", text, "text")), "code:token"),
         linked("subject", Procedure.patient, REFERENCE, search="patient:reference:Patient subject:reference"),
         linked("encounter", Procedure.encounter, REFERENCE, search="encounter:reference"),
         choice(

@@ -10,12 +10,34 @@ from typing import TYPE_CHECKING
 from mappings.codecs import DATETIME, DATETIME_OF_PERIOD, PERIOD, QUANTITY, TEXT, coded
 from mappings.datatypes import ANNOTATION, CODEABLE_CONCEPT, IDENTIFIER, REFERENCE
 from mappings.element import V2, Mapping, choice, linked, many, one, part, single
-from mappings.v2fields import annotation, entity, inner_concept
+from mappings.v2fields import annotation, entity, inner_concept, of_table
 from storage.model.specimen import Specimen, SpecimenContainer
 
 if TYPE_CHECKING:
     from mappings.element import V2Context, Value
     from mappings.er7 import Repetition
+
+
+FASTING = frozenset({"F", "NF", "NG", "FNA"})
+"""Table 0916, relevant clinical information: what it says of fasting."""
+
+
+def is_fasting(code: str) -> bool:
+    """Tell whether a code of relevant clinical information is about fasting."""
+    return code.strip().upper() in FASTING
+
+
+def fasting(repetition: Repetition, context: V2Context) -> Value:
+    """OBR-13 -> Specimen.collection.fastingStatus, where it is coded so (table 0916)."""
+    return of_table("0916")(repetition, context) if is_fasting(repetition.component(1)) else None
+
+
+def parent(repetition: Repetition, context: V2Context) -> Value:
+    """SPM-3 (EIP) -> a Reference to the specimen that this one was taken of, by the filler's number or the
+    placer's.
+    """
+    number = entity(2, "FILL")(repetition, context) or entity(1, "PLAC")(repetition, context)
+    return {"type": "Specimen", "identifier": number} if number else None
 
 
 def collected(repetition: Repetition, context: V2Context) -> Value:
@@ -52,7 +74,12 @@ COLLECTION = part(
     one("quantity", Specimen.collection_quantity, QUANTITY, "SPM-12 OBR-9"),
     single("method", CODEABLE_CONCEPT, "SPM-7"),
     single("bodySite", CODEABLE_CONCEPT, ("SPM-8", V2("OBR-15", inner_concept(4))), "bodysite:token"),
-    single("fastingStatusCodeableConcept", CODEABLE_CONCEPT, at="collection.fastingStatus"),
+    single(
+        "fastingStatusCodeableConcept",
+        CODEABLE_CONCEPT,
+        V2("OBR-13", fasting),
+        at="collection.fastingStatus",
+    ),
 )
 SPECIMEN = Mapping(
     type="Specimen",
@@ -69,7 +96,7 @@ SPECIMEN = Mapping(
         single("type", CODEABLE_CONCEPT, ("SPM-4", V2("OBR-15", inner_concept(1))), "type:token"),
         linked("subject", Specimen.patient, REFERENCE, search="patient:reference:Patient subject:reference"),
         one("receivedTime", Specimen.received_time, DATETIME, "SPM-18 OBR-14"),
-        many("parent", REFERENCE, search="parent:reference"),
+        many("parent", REFERENCE, V2("SPM-3", parent), "parent:reference"),
         many("request", REFERENCE),
         COLLECTION,
         many("container", CONTAINER),

@@ -21,7 +21,11 @@ from storage.model.columns import (
 
 
 class Hl7Peer(Table, name="hl7_peer", constraints=(sa.UniqueConstraint("sending_app", "sending_facility"),)):
-    """A known partner; ``order_role`` is what it is: a placer sends orders, a filler performs them."""
+    """A known partner; ``order_role`` is what it is: a placer sends orders, a filler performs them.
+
+    It is known by what of ``sending_app``, ``sending_facility``, ``addresses`` (networks) and ``certificate``
+    (common name, or SHA-256 in hex) is told. Lists that are NULL take whatever the gateway takes.
+    """
 
     id = Key(primary=True)
     name = Text(80, required=True, unique=True)
@@ -37,6 +41,19 @@ class Hl7Peer(Table, name="hl7_peer", constraints=(sa.UniqueConstraint("sending_
     ack_mode = Code("original", "enhanced", required=True)
     order_role = Code("placer", "filler", "both", required=True)
     is_active = Boolean(required=True)
+    addresses = Json()
+    certificate = Text(255)
+    message_types = Json()
+    versions = Json()
+    processing_ids = Json()
+    authorities = Json()
+    """Assigning authority -> identifier system, an object."""
+    strictness = Code("lenient", "warn", "strict", required=True, default="lenient")
+    strict_ids = Boolean(required=True, default="false")
+    accession_field = Text(20)
+    study_field = Text(20)
+    order_replies = Boolean(required=True, default="false")
+    batch_replies = Boolean(required=True, default="false")
 
 
 class Hl7Message(
@@ -44,22 +61,27 @@ class Hl7Message(
     name="hl7_message",
     indexes=(
         index(
-            "peer_id",
             "control_id",
             "sha256",
             unique=True,
-            # A repeat from a sender who is nobody's peer is a repeat all the same.
+            # The bytes name the sender: a repeat is one too when peers were told anew in the meantime.
             same_nulls=True,
-            where="direction = 'in' AND status IN ('received', 'applied')",
+            # What is applied once more on purpose names what it repeats.
+            where="direction = 'in' AND status IN ('received', 'applied') AND duplicate_of_id IS NULL",
             name="uq_hl7_message_in",
         ),
         index("sha256"),
         index("control_id"),
         index("received_at"),
+        index("peer_id", "received_at"),
         index("status", "received_at"),
         index("next_attempt_at", where="direction = 'out' AND status IN ('queued', 'failed')"),
+        index(
+            "peer_id", "id", where="direction = 'out' AND finished_at IS NULL", name="ix_hl7_message_outbox"
+        ),
         index("duplicate_of_id", where="duplicate_of_id IS NOT NULL"),
         index("reply_to_id", where="reply_to_id IS NOT NULL"),
+        index("replay_of_id", where="replay_of_id IS NOT NULL"),
     ),
 ):
     """A message: the bytes between the frame characters, stored before they are read; and what came of it."""
@@ -109,6 +131,13 @@ class Hl7Message(
     next_attempt_at = Instant()
     received_at = Instant(required=True)
     finished_at = Instant()
+    accept_raw = Bytes()
+    """The accept acknowledgement (CA) of enhanced mode, given before the message was applied."""
+    replay_of = Link("hl7_message")
+    """The message that was replayed; one that was applied before stands in ``duplicate_of`` too."""
+    replayed_by = Text(255)
+    lane = Text()
+    """Of messages that leave: those of one lane (a patient) leave in the order in which they were queued."""
 
 
 class Hl7MessageLink(

@@ -67,7 +67,7 @@ def app(database_url: str) -> Iterator[Litestar]:
 def routes(app: Litestar) -> Iterator[tuple[str, str, Any]]:
     """Give path, method and handler of each route that is no page."""
     for route in app.routes:
-        if isinstance(route, HTTPRoute) and not route.path.startswith("/docs"):
+        if isinstance(route, HTTPRoute) and not route.path.startswith(("/docs", "/pages")):
             for method, (handler, _) in route.route_handler_map.items():
                 if method in METHODS:
                     yield route.path_format, method, handler

@@ -405,7 +405,15 @@ def strict(module_database: Callable[[bool], str]) -> Iterator[tuple[httpx.Clien
             store.close()
 
 
-STRICT_PATHS = ("/fhir/Patient", "/fhir/Patient/1", "/api/procedures", "/api/v1/orders", "/api/orcc/status")
+STRICT_PATHS = (
+    "/fhir/Patient",
+    "/fhir/Patient/1",
+    "/api/procedures",
+    "/api/v1/orders",
+    "/api/orcc/status",
+    "/api/v1/hl7/messages",
+    "/pages/messages",
+)
 
 
 @pytest.mark.parametrize("path", STRICT_PATHS)

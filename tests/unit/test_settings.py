@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -44,6 +45,20 @@ def test_every_setting_comes_from_the_environment_and_goes_back(monkeypatch: pyt
         "SUTURE_MAX_BODY_BYTES": "2048",
         "SUTURE_MAX_IMPORT_BYTES": "8192",
         "SUTURE_MLLP_MAX_FRAME_BYTES": "4096",
+        "SUTURE_MLLP_MAX_JUNK_BYTES": "512",
+        "SUTURE_MLLP_MAX_CONNECTIONS": "7",
+        "SUTURE_MLLP_MAX_CONNECTIONS_PER_ADDRESS": "3",
+        "SUTURE_MLLP_IDLE_SECONDS": "600",
+        "SUTURE_MLLP_FRAME_SECONDS": "9",
+        "SUTURE_MLLP_ALLOWED_ADDRESSES": "10.1.0.0/16,::1",
+        "SUTURE_MLLP_ONLY_KNOWN_PEERS": "True",
+        "SUTURE_MLLP_ACCEPT_BARE": "True",
+        "SUTURE_MLLP_IGNORE_EMPTY": "True",
+        "SUTURE_MLLP_TLS_PORT": "2577",
+        "SUTURE_MLLP_TLS_CERT": __file__,
+        "SUTURE_MLLP_TLS_KEY": __file__,
+        "SUTURE_MLLP_TLS_CA": __file__,
+        "SUTURE_MLLP_TLS_ONLY": "True",
         "SUTURE_ASYNC_JOBS": "4",
         "SUTURE_ASYNC_RESULT_SECONDS": "60",
         "SUTURE_CORS_ORIGINS": "https://app.example.org,http://localhost:3000",
@@ -100,3 +115,18 @@ def test_a_value_that_cannot_be_used_is_refused(
 def test_several_workers_share_the_mllp_port() -> None:
     assert not Settings(workers=1).share_ports
     assert Settings(workers=2).share_ports
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"mllp_allowed_addresses": "10.0.0.0/8,ward"}, "'ward' is not a network"),
+        ({"mllp_tls_cert": Path("/nowhere/cert.pem")}, "there is no file"),
+        ({"mllp_tls_only": True}, "TLS needs a certificate"),
+        ({"mllp_tls_ca": Path(__file__)}, "TLS needs a certificate"),
+        ({"mllp_tls_cert": Path(__file__), "mllp_tls_port": 2575}, "TLS needs a port of its own"),
+    ],
+)
+def test_what_the_mllp_listener_cannot_use_is_refused_with_a_reason(given: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        Settings(**given)

@@ -32,10 +32,10 @@ FRAME_LIMIT = 16 * 1024 * 1024
 class Running:
     """A listener that runs; `stop` ends it as the application's end does."""
 
-    def __init__(self, store: Store, limit: int = FRAME_LIMIT) -> None:
+    def __init__(self, store: Store, limit: int = FRAME_LIMIT, **more: Any) -> None:
         self.store = store
         self.port = free_port()
-        settings = Settings(mllp_port=self.port, http_port=free_port(), mllp_max_frame_bytes=limit)
+        settings = Settings(mllp_port=self.port, http_port=free_port(), mllp_max_frame_bytes=limit, **more)
         self.listener = Listener(Records(store, now, new_id), settings)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -96,12 +96,12 @@ def told() -> Iterator[Told]:
 
 
 @pytest.fixture
-def start(clean: Store) -> Iterator[Callable[[int], Running]]:
-    """A function that starts a listener with a limit of its own for frames, in bytes."""
+def start(clean: Store) -> Iterator[Callable[..., Running]]:
+    """A function that starts a listener with a limit of its own for frames, in bytes, and other settings."""
     started: list[Running] = []
 
-    def begin(limit: int = FRAME_LIMIT) -> Running:
-        started.append(Running(clean, limit))
+    def begin(limit: int = FRAME_LIMIT, **more: Any) -> Running:
+        started.append(Running(clean, limit, **more))
         return started[-1]
 
     yield begin

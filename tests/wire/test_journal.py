@@ -185,8 +185,8 @@ def test_a_new_patient_in_many_messages_at_once_is_one_patient(listener: Running
 
 
 def test_everything_that_came_is_accounted_for(listener: Running) -> None:
-    taken = [order("m1", "A1"), result("m2", "A1"), order("m1", "A1"), order("m3", "A3", kind="ADT^A01")]
-    bad = [b"nothing", message(header("m4"), "PID|1||7^^^CITY^MR"), order("m3", "A3", kind="ADT^A01")]
+    taken = [order("m1", "A1"), result("m2", "A1"), order("m1", "A1"), order("m3", "A3", kind="DFT^P03")]
+    bad = [b"nothing", message(header("m4"), "PID|1||7^^^CITY^MR"), order("m3", "A3", kind="DFT^P03")]
     listener.send(*taken, *bad)
     call(listener.port, [Send(b"\x0b" + order("m5", "A5")[:60]), HalfClose(), ExpectClose()])
     counted = Counter(states(listener.store))

@@ -152,15 +152,23 @@ def test_fifty_connections_at_once_are_all_answered(listener: Running) -> None:
     assert orders(listener.store) == {f"A{n}": 1 for n in range(50)}
 
 
+@pytest.mark.parametrize(
+    ("limit", "reason"),
+    [
+        ({"mllp_max_connections": 1}, "too many connections"),
+        ({"mllp_max_connections_per_address": 1}, "too many connections from one address"),
+    ],
+)
 def test_a_connection_too_many_is_closed_with_a_warning(
-    listener: Running, told: Told, monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., Running], told: Told, limit: dict[str, int], reason: str
 ) -> None:
-    monkeypatch.setattr(server, "MAX_CONNECTIONS", 1)
+    listener = start(**limit)
     with socket.create_connection((HOST, listener.port)) as first:
         first.sendall(wrap(order("m1", "A1")))
         assert first.recv(1)
         call(listener.port, [ExpectClose()])
-    assert [warning["event"] for warning in told.warnings()] == ["connection refused"]
+    assert [warning["reason"] for warning in told.warnings()] == [reason]
+    assert [msa(answer) for answer in listener.send(order("m2", "A2"))] == [("AA", "m2")]
 
 
 def test_a_peer_that_never_reads_holds_up_nobody_and_not_the_end(
@@ -168,7 +176,7 @@ def test_a_peer_that_never_reads_holds_up_nobody_and_not_the_end(
 ) -> None:
     monkeypatch.setattr(server, "LINGER_SECONDS", 0.3)
     # The answer quotes the control id, so that few answers fill what the system holds for a peer.
-    flood = wrap(order("m" * 200_000, "A1", kind="ADT^A01"))
+    flood = wrap(order("m" * 200_000, "A1", kind="DFT^P03"))
     with socket.create_connection((HOST, listener.port)) as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         deaf.settimeout(2)

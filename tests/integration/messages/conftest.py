@@ -21,6 +21,7 @@ from mappings import er7
 from mappings.element import V2Context
 from mappings.messages.handlers import HANDLERS
 from mappings.messages.workspace import Coverage, Desk, Written
+from storage.peers import STRANGER, Peer
 from storage.session import Store
 
 START = datetime(2026, 3, 1, 8, tzinfo=UTC)
@@ -52,10 +53,10 @@ class Rehearsed(Exception):
         self.applied = applied
 
 
-def apply(unit: Unit, raw: bytes) -> Applied:
-    """Apply a message in a unit of work, as the listener does."""
+def apply(unit: Unit, raw: bytes, peer: Peer = STRANGER) -> Applied:
+    """Apply a message of a peer in a unit of work, as the listener does."""
     message = er7.read(raw)
-    desk = Desk(unit, V2Context(unit.site.zone, unit.site.systems, message.version), message)
+    desk = Desk(unit, V2Context(unit.site.zone, unit.site.systems, message.version), message, peer=peer)
     HANDLERS[message.message_code, message.trigger_event](desk)
     for order, steps in desk.steps:
         unit.tell(order, steps)
@@ -77,10 +78,10 @@ class Gateway:
     def __post_init__(self) -> None:
         self.records = Records(self.store, lambda: START + timedelta(seconds=next(self.seconds)), uuid4)
 
-    def send(self, raw: str | bytes) -> Applied:
+    def send(self, raw: str | bytes, peer: Peer = STRANGER) -> Applied:
         """Apply a message, given as text with one segment to a line, or as bytes. Raises MessageRefused."""
         made = raw if isinstance(raw, bytes) else strip(raw).encode()
-        return self.records.unit(Caller("hl7v2"), lambda unit: apply(unit, made))
+        return self.records.unit(Caller("hl7v2"), lambda unit: apply(unit, made, peer))
 
     def rehearse(self, raw: bytes, times: int = 1) -> Applied:
         """Apply a message so many times and take it back: returns what the last time did."""

@@ -10,7 +10,7 @@ from typing import Any
 RAW = """
     MSH|^~\\&|HIS|WEST|SUTURE|OR|20260301080000+0000||ORM^O01|1|P|2.5.1
     PID|1||4711^^^WEST^MR||Ortega^Ana|||F||||||||||||||||||||||||||||Beagle  # 36 breed: no element
-    AL1|1|DA|P^Penicillin  # no resource of this kind is made
+    GT1|1||Ortega^Luis  # no resource of this kind is made
     ZPI|1|house^code
     ORC|NW|P100^HIS||||E|||||12^Clerk^Jo  # 6 response flag, 11 verified by
     OBR|1|P100^HIS||20610^Aspiration^C4
@@ -24,11 +24,11 @@ def test_what_has_no_element_is_kept_on_the_record_that_it_belongs_to(gateway: A
     order = gateway.row("resource", gateway.only("ServiceRequest")["id"])["v2_remainder"]
     assert patient["PID"] == {"36": "Beagle"}
     assert patient["ZPI"] == {"1": "1", "2": "house^code"}
-    assert patient["AL1"]["3"] == "P^Penicillin"
+    assert patient["GT1"]["3"] == "Ortega^Luis"
     assert order["ORC"] == {"1": "NW", "6": "E", "11": "12^Clerk^Jo"}
     assert order["ZOR"] == {"1": "red"}
     told = applied.coverage
-    assert told.ignored["AL1[1]-3"].startswith("No resource")
+    assert told.ignored["GT1[1]-3"].startswith("No resource")
     assert "Patient.gender" in told.mapped["PID[1]-8"]
     assert ("ORC", 11) in {(item.segment, item.field) for item in told.warned}
 

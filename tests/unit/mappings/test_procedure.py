@@ -295,7 +295,7 @@ def test_an_element_that_is_set_drops_what_was_kept_of_the_old_one() -> None:
             "code",
             {"coding": [{"system": "http://www.ama-assn.org/go/cpt", "code": "35301"}]},
         ),
-        ("PR1-4", "Endarterectomy", "code", {"text": "Endarterectomy"}),
+        ("PR1-4", "Endarterectomy", "code", "Endarterectomy"),
         ("PR1-5", "20260301", "performedDateTime", "2026-03-01"),
         ("PR1-9", "SPINAL", "valueCode", "spinal"),
         ("PR1-13", "SIGNED", "valueCode", "signed"),

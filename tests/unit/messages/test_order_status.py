@@ -11,7 +11,28 @@ from mappings.messages.order_status import Wanted, wanted
 
 
 @pytest.mark.parametrize(
-    "control", ["NW", "AF", "OK", "PR", "PY", "RO", "RQ", "SN", "XO", "PA", "CH", "SC", "RE", ""]
+    "control",
+    [
+        "NW",
+        "AF",
+        "OK",
+        "PR",
+        "PY",
+        "RO",
+        "RQ",
+        "SN",
+        "XO",
+        "PA",
+        "CH",
+        "SC",
+        "RE",
+        "NA",
+        "SS",
+        "SR",
+        "XX",
+        "RF",
+        "",
+    ],
 )
 def test_these_controls_alone_tell_of_an_order_that_stands(control: str) -> None:
     assert wanted(control, "", "") == Wanted("ordered")

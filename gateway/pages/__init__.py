@@ -1,0 +1,1 @@
+"""Pages for people: plain HTML, made here, which runs nothing and loads nothing from elsewhere."""

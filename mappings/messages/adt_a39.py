@@ -1,0 +1,89 @@
+"""ADT^A40 (structure ADT_A39), merge: what belonged to a patient's other record is the survivor's.
+
+HL7 v2.5.1, sections 3.3.40 and 3.6.2: https://hl7.org/fhir/R4/patient-definitions.html#Patient.link
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mappings.messages.adt_groups import group_adt
+from mappings.messages.coverage import MessageRefused
+from mappings.messages.patient import find, patient
+from mappings.messages.rules import RULES
+from mappings.messages.supporting import allergies_and_covers
+from mappings.messages.systems import with_system
+from mappings.messages.visit import visit
+from mappings.messages.workspace import refer
+from mappings.references import repoint
+from mappings.v2types import cx
+
+if TYPE_CHECKING:
+    from mappings.er7 import Segment
+    from mappings.messages.adt_groups import AdtPart
+    from mappings.messages.workspace import Desk
+    from storage.record import Record
+
+STAY = frozenset({"Patient", "AuditEvent", "Provenance"})
+"""Types whose references stay: links lead on to the survivor, and what happened to a record did."""
+PRIOR = (1, 2, 4)
+"""Fields of MRG with numbers of the patient: 1 the list, 2 and 4 of older senders."""
+
+
+def apply(desk: Desk) -> None:
+    """Apply a merge to the records, pair by pair. Raises MessageRefused: 100 and 101 for what is missing,
+    204 for numbers that nobody has, 205 where they are of several patients.
+    """
+    survivors = [_merge_part(desk, part) for part in group_adt(desk.message, desk.coverage)]
+    desk.finish(RULES, survivors[0])
+
+
+def _merge_part(desk: Desk, part: AdtPart) -> Record:
+    pid = part.patient.pid
+    if not part.merges:
+        raise MessageRefused("100", "MRG", pid.number, text="There is no MRG after PID")
+    told = [(mrg, _numbers(desk, mrg)) for mrg in part.merges]
+    # Some senders list the number that goes among those that stay.
+    gone = {(item["system"], item["value"]) for _, numbers in told for item in numbers}
+    old = [(mrg, _known(desk, mrg, numbers)) for mrg, numbers in told]
+    about = patient(desk, part.patient, registers=True, without=gone)
+    for mrg, record in old:
+        _merge(desk, mrg, record, about)
+    visit(desk, part.patient, about)
+    allergies_and_covers(desk, part.patient, about)
+    return about
+
+
+def _numbers(desk: Desk, mrg: Segment) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for number in PRIOR:
+        for repetition in mrg.field(number).repetitions if not mrg.field(number).is_null else ():
+            made = cx(repetition, desk.context)
+            if made:
+                desk.coverage.map(mrg, number, "Patient.link")
+                found.append(with_system(made, desk.message))
+    if not found:
+        raise MessageRefused("101", "MRG", mrg.number, 1, text="MRG-1 has no identifier")
+    return found
+
+
+def _known(desk: Desk, mrg: Segment, numbers: list[dict[str, Any]]) -> Record:
+    record = find(desk, mrg, numbers)
+    if record is None:
+        raise MessageRefused("204", "MRG", mrg.number, 1, text="The patient to be merged is not known")
+    return record
+
+
+def _merge(desk: Desk, mrg: Segment, old: Record, new: Record) -> None:
+    """Let all that refers to a patient refer to the survivor; the patient stays, inactive and linked."""
+    if old is new:
+        text = "Both numbers are of one patient already; nothing was merged"
+        desk.coverage.tell(mrg, 1, text)
+        return
+    desk.own(old, mrg)
+    for record in desk.workspace.all_referring(old.resource["id"]):
+        if record.resource["resource_type"] not in STAY:
+            repoint(desk.meet(record, "MRG"), old, new)
+    desk.put(old, "active", value=False)
+    desk.add(old, "link", {"other": refer(new), "type": "replaced-by"})
+    desk.add(new, "link", {"other": refer(old), "type": "replaces"})

@@ -1,0 +1,122 @@
+"""PID, PD1, NK1 and notes from a Patient.
+
+https://hl7.org/fhir/uv/v2mappings/2024Sep/ConceptMap-segment-pid-to-patient.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mappings.messages.demographics import BIRTH_TIME, CDC_RACE, ETHNICITY
+from mappings.messages.patient import NOTE, SSN
+from mappings.outbound.fill import fill
+from mappings.outbound.parts import Value, items, of_url, part, text
+from mappings.outbound.people import people
+from mappings.outbound.sheet import Sheet, components
+from mappings.outbound.spelling import spell
+from mappings.outbound.values import concept
+from mappings.outbound.ways import moment, system_name
+from mappings.resources.patient import CONTACT, PATIENT, US_CORE
+
+if TYPE_CHECKING:
+    from mappings.outbound.fill import Piece, Pieces
+
+SET_HERE = ("identifier", "telecom", "birthDate")
+NO_NAME = components("", "", "", "", "", "", "U")
+"""Table 0200: the name is not told."""
+
+
+def patient_segments(piece: Piece, pieces: Pieces) -> list[Sheet]:
+    """Return PID, PD1, the notes on a patient and the next of kin, in this order."""
+    resource, context = piece.resource, pieces.context
+    pid, pd1 = piece.sheet("PID"), piece.sheet("PD1")
+    pid.put(1, "1")
+    fill([pid], PATIENT, resource, context, skip=SET_HERE)
+    _numbers(pid, piece, pieces)
+    _telecom(pid, piece, pieces)
+    pid.put(7, moment(_birth(resource)))
+    if not pid.has(5):
+        pid.put(5, NO_NAME)
+    for number, kind in ((10, "race"), (22, "ethnicity")):
+        pid.put(number, *_category(resource, kind))
+    _language(pid, resource)
+    pd1.put(4, *people(pieces, items(resource, "generalPractitioner")))
+    return [pid, pd1, *_notes(piece), *_kin(piece, pieces)]
+
+
+def _birth(resource: Value) -> object:
+    """Return the time of birth, else the day."""
+    return of_url(part(resource, "_birthDate"), BIRTH_TIME).get("valueDateTime") or resource.get("birthDate")
+
+
+def _numbers(pid: Sheet, piece: Piece, pieces: Pieces) -> None:
+    line = PATIENT.by_element["identifier"]
+    field = next(item for item in line.v2 if item.field == "PID-3")
+    pid.drop(2, 4)
+    for item in items(piece.resource, "identifier"):
+        if item.get("system") == SSN:
+            pid.put(19, text(item, "value"))
+        else:
+            pid.add(3, spell(line, field, item, pieces.context).text)
+    if not pid.has(3) or not any(pid.fields[3]):
+        pid.put(3, components(piece.resource["id"], "", "", "SUTURE", "PI"))
+
+
+def _telecom(pid: Sheet, piece: Piece, pieces: Pieces) -> None:
+    """Put what is for work into PID-14, all else into PID-13."""
+    line = PATIENT.by_element["telecom"]
+    fields = {item.place[1]: item for item in line.v2}
+    for item in items(piece.resource, "telecom"):
+        number = 14 if item.get("use") == "work" else 13
+        pid.add(number, spell(line, fields[number], item, pieces.context).text)
+
+
+def _category(resource: Value, kind: str) -> list[str]:
+    """Return race or ethnicity as their codes, else as their text."""
+    parts = items(of_url(resource, f"{US_CORE}us-core-{kind}"), "extension")
+    codes = [_code(kind, coding) for item in parts if (coding := part(item, "valueCoding"))]
+    words = [text(item, "valueString") for item in parts]
+    return codes or [components("", next((word for word in words if word), ""))]
+
+
+def _code(kind: str, coding: Value) -> str:
+    code, display = text(coding, "code"), text(coding, "display")
+    if kind == "ethnicity":
+        letter = next((key for key, (known, _) in ETHNICITY.items() if known == code), "")
+        if letter:
+            return components(letter, ETHNICITY[letter][1])
+    system = coding.get("system")
+    return components(code, display, "CDCREC" if system == CDC_RACE else system_name(system))
+
+
+def _language(pid: Sheet, resource: Value) -> None:
+    spoken = items(resource, "communication")
+    chosen = next((item for item in spoken if item.get("preferred")), spoken[0] if spoken else {})
+    if chosen.get("language"):
+        pid.put(15, concept(part(chosen, "language")))
+
+
+def _notes(piece: Piece) -> list[Sheet]:
+    listed = items(piece.resource, "extension")
+    return notes(piece, [text(item, "valueAnnotation", "text") for item in listed if item.get("url") == NOTE])
+
+
+def notes(piece: Piece, texts: list[str]) -> list[Sheet]:
+    """Return an NTE for each text, with what is kept of the one that stood there."""
+    found: list[Sheet] = []
+    for count, told in enumerate(texts, 1):
+        sheet = piece.sheet("NTE", count)
+        sheet.put(1, str(count))
+        sheet.put(3, components(told))
+        found.append(sheet)
+    return found
+
+
+def _kin(piece: Piece, pieces: Pieces) -> list[Sheet]:
+    found: list[Sheet] = []
+    for count, contact in enumerate(items(piece.resource, "contact"), 1):
+        sheet = piece.sheet("NK1", count)
+        sheet.put(1, str(count))
+        fill([sheet], CONTACT, contact, pieces.context)
+        found.append(sheet)
+    return found

@@ -1,0 +1,66 @@
+"""`suture destination`: what peers are told is set and listed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import psycopg
+import pytest
+from click.testing import CliRunner, Result
+
+from gateway.cli import suture
+from storage import outbox, peers
+from storage.session import driver_url
+
+
+class Command:
+    """`suture` over one database."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def __call__(self, *words: str) -> Result:
+        return CliRunner(env={"COLUMNS": "200"}).invoke(suture, [*words, "--database-url", self.url])
+
+    def good(self, *words: str) -> str:
+        done = self(*words)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+
+@pytest.fixture
+def command(new_database: Callable[[bool], str]) -> Command:
+    """The command, over a database with one peer."""
+    made = Command(new_database(True))
+    made.good("peer", "add", "LAB", "--sending-app", "LAB")
+    return made
+
+
+def test_what_a_peer_is_told_is_set_kept_and_listed(command: Command) -> None:
+    told = command.good("destination", "set", "LAB", "--orders", "ORM_O01", "--order-types", "lab")
+    assert "LAB is told of orders (LAB) by ORM_O01" in told
+    assert "nothing is sent yet" in told
+    command.good("peer", "change", "LAB", "--direction", "both", "--host", "127.0.0.1", "--port", "2576")
+    told = command.good("destination", "set", "LAB", "--results", "--ack-seconds", "5")
+    assert told.strip() == "LAB is told of orders (LAB) by ORM_O01 and results of its orders"
+    assert "127.0.0.1:2576" in command.good("destination", "list")
+    with psycopg.connect(driver_url(command.url)) as connection:
+        (target,) = outbox.destinations(connection)
+        peer = peers.find(connection, "LAB")
+        assert peer is not None
+        settings = outbox.settings_of(connection, peer.id)
+    assert (target.name, target.port, target.ack_seconds, target.order_types) == ("LAB", 2576, 5, ["LAB"])
+    assert settings is not None
+    assert settings.results
+
+
+def test_orders_are_told_no_more(command: Command) -> None:
+    command.good("destination", "set", "LAB", "--orders", "OML_O21")
+    assert "LAB is told of nothing" in command.good("destination", "set", "LAB", "--orders", "none")
+
+
+def test_unknown_peers_and_types_are_refused(command: Command) -> None:
+    assert command("destination", "set", "RIS").exit_code == 1
+    refused = command("destination", "set", "LAB", "--order-types", "DIET")
+    assert refused.exit_code == 2
+    assert "DIET is no type of orders" in refused.output
