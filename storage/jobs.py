@@ -53,7 +53,8 @@ class State(NamedTuple):
 ADD = """INSERT INTO async_job (id, caller, method, path, query, headers, body, asked_at)
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"""
 LOOK = """SELECT j.caller, j.asked_at, j.started_at,
-    (SELECT count(*) FROM async_entry e WHERE e.job_id = j.id), a.status, a.content, a.at FROM async_job j LEFT JOIN async_answer a ON a.job_id = j.id WHERE j.id = %s"""
+    (SELECT count(*) FROM async_entry e WHERE e.job_id = j.id), a.status, a.content, a.at
+    FROM async_job j LEFT JOIN async_answer a ON a.job_id = j.id WHERE j.id = %s"""
 BEGIN = """UPDATE async_job SET attempts = attempts + 1, started_at = coalesce(started_at, %s)
     WHERE id = (SELECT id FROM async_job WHERE finished_at IS NULL ORDER BY asked_at, id LIMIT 1
         FOR NO KEY UPDATE SKIP LOCKED) RETURNING id"""
