@@ -131,7 +131,7 @@ def create_app(
         cors_config=pages,
         before_send=[allow.tell, vary("Accept-Encoding", *(["Origin"] if pages else []), in_formats=BASE)],
         openapi_config=page.config(),
-        middleware=[Hosts(), health.metrics()],
+        middleware=[Hosts(), health.Metered()],
         logging_config=None,
         debug=False,
     )
