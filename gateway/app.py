@@ -104,7 +104,7 @@ def create_app(
         raise ValueError("the application needs the URL of a database that is there")
     # Each job in hand keeps a connection to itself.
     store = Store(settings.database_url, pool_size=THREADS + settings.async_jobs)
-    records = Records(store, clock, make_id, settings.site_timezone)
+    records = Records(store, clock, make_id, settings.site_timezone, settings.mrn_authority)
     listener = Listener(records, settings)
     jobs = Jobs(store, clock, make_id, settings)
 
