@@ -19,7 +19,7 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException
 
 from gateway import allow, errors, health, log
 from gateway.encoding import COMPRESSION, vary
-from gateway.fhir import answer
+from gateway.fhir import answer, operations
 from gateway.fhir.ask import BASE
 from gateway.fhir.job_runner import Jobs
 from gateway.fhir.routes import FHIR
@@ -52,6 +52,7 @@ FROM_PAGES = (
     "Origin",
     "Prefer",
     "X-Requested-With",
+    "X-User",
     "X-Security-Context",
 )
 """Headers that a web page of another origin may send."""
@@ -106,7 +107,7 @@ def create_app(
         raise ValueError("the application needs the URL of a database that is there")
     # Each job in hand keeps a connection to itself, and so does what sends messages.
     store = Store(settings.database_url, pool_size=THREADS + settings.async_jobs + 1)
-    records = Records(store, clock, make_id, settings.site_timezone)
+    records = Records(store, clock, make_id, settings.site_timezone, settings.mrn_authority)
     listener = Listener(records, settings)
     jobs = Jobs(store, clock, make_id, settings)
     outbound = Outbound(store, clock)
@@ -135,7 +136,7 @@ def create_app(
         cors_config=pages,
         before_send=[allow.tell, vary("Accept-Encoding", *(["Origin"] if pages else []), in_formats=BASE)],
         openapi_config=page.config(),
-        middleware=[Hosts(), health.metrics()],
+        middleware=[Hosts(), health.Metered()],
         logging_config=None,
         debug=False,
     )
@@ -169,6 +170,8 @@ def answer_problem(request: Request[Any, Any, Any], exc: Exception) -> Response[
     problem = (
         problem_of_http(exc) if isinstance(exc, HTTPException) else errors.problem_of(exc, str(new_id()))
     )
+    if isinstance(problem, (errors.NotFound, errors.MethodNotAllowed)):
+        problem = no_operation(request.scope["path"]) or problem
     if problem.status >= 500:
         # Not the URL, which may hold names and numbers; the id is what the caller was told to quote.
         quoted = getattr(problem, "correlation_id", None)
@@ -176,9 +179,19 @@ def answer_problem(request: Request[Any, Any, Any], exc: Exception) -> Response[
     found = answer.problem(problem) if request.scope["path"].startswith(BASE) else native_problem(problem)
     if isinstance(problem, errors.Unauthenticated):
         found.headers["WWW-Authenticate"] = HEADER
-    if isinstance(exc, MethodNotAllowedException) and exc.headers:
+    if problem.status == 405 and isinstance(exc, MethodNotAllowedException) and exc.headers:
         found.headers.update(exc.headers)
     return found
+
+
+def no_operation(path: str) -> errors.Problem | None:
+    """Return the problem of a path of the FHIR door that names an operation which is not there, or None."""
+    *place, name = path.removeprefix(BASE).strip("/").split("/")
+    if not (path.startswith(f"{BASE}/") and name.startswith("$")) or operations.called(place, name[1:]):
+        return None
+    return errors.UnsupportedOperation(
+        f"{'/'.join(place)[:160] or 'The system'} has no operation {name[:60]}."
+    )
 
 
 def native_problem(problem: errors.Problem) -> Response[bytes]:

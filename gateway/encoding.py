@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from litestar.config.compression import CompressionConfig
-from litestar.datastructures import Headers
 from litestar.middleware.compression import CompressionMiddleware
 from litestar.types import Message, Receive, Scope, Send
 
@@ -39,7 +38,8 @@ class Compression(CompressionMiddleware):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, compressed where that is accepted."""
-        if accepts_gzip(Headers.from_scope(scope).get("accept-encoding", "")):
+        asked = b",".join(value for name, value in scope["headers"] if name == b"accept-encoding")
+        if asked and accepts_gzip(asked.decode("latin-1")):
             send = self.create_compression_send_wrapper(send=send, compression_encoding="gzip", scope=scope)
         await self.app(scope, receive, send)
 

@@ -9,7 +9,8 @@ Problem
 ├── Unauthenticated              401 login
 ├── Forbidden                    403 forbidden
 ├── NotFound                     404 not-found
-│   └── UnsupportedType          404 not-supported
+│   ├── UnsupportedType          404 not-supported
+│   └── UnsupportedOperation     404 not-supported
 ├── MethodNotAllowed             405 not-supported
 ├── NotAcceptable                406 not-supported
 ├── Conflict                     409 conflict
@@ -170,6 +171,13 @@ class NotFound(Problem):
 
 class UnsupportedType(NotFound):
     """The type of resource or message is not supported."""
+
+    issue_code = "not-supported"
+    err3 = "200"
+
+
+class UnsupportedOperation(NotFound):
+    """There is no such operation."""
 
     issue_code = "not-supported"
     err3 = "200"

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from functools import lru_cache
 from importlib.metadata import version
+from time import perf_counter
 from typing import Any
 
 from litestar import Request, Response, get
-from litestar.plugins.prometheus import PrometheusConfig
+from litestar.enums import ScopeType
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from msgspec import Struct
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, Histogram, generate_latest
 
 from gateway.openapi.call import call
 from storage import site
@@ -35,10 +39,41 @@ async def shown_metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     return Response(generate_latest() + messages, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
-def metrics() -> Any:
-    """Return the middleware that counts and times requests by route, never by what a URL holds."""
-    config = PrometheusConfig(app_name="suture", prefix="suture", group_path=True)
-    return config.middleware
+_LABELS = ("method", "path", "status_code")
+_DURATION = Histogram("suture_request_duration_seconds", "How long requests took, in seconds", _LABELS)
+_IN_PROGRESS = Gauge("suture_requests_in_progress", "Requests that are being answered")
+
+
+@lru_cache(maxsize=4096)
+def _series(method: str, path: str, status: int) -> Any:
+    return _DURATION.labels(method, path, status)
+
+
+class Metered(ASGIMiddleware):
+    """Counts and times requests by route, never by what a URL holds.
+
+    The framework's own makes its labels anew for each request, at a fifth of what a read costs.
+    """
+
+    scopes = (ScopeType.HTTP,)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        """Answer a request, and note how long it took and how it ended."""
+        begun, status = perf_counter(), 500
+
+        async def seen(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        _IN_PROGRESS.inc()
+        try:
+            await next_app(scope, receive, seen)
+        finally:
+            _IN_PROGRESS.dec()
+            asked: Any = scope
+            _series(asked["method"], asked["path_template"], status).observe(perf_counter() - begun)
 
 
 def reachable(store: Store) -> bool:

@@ -28,6 +28,7 @@ from mappings.element import RoleRefused
 from storage import labels, loader, search, site, users, versions
 from storage import past as storage_past
 from storage.errors import Duplicate, known
+from storage.model.flat import MRN
 from storage.model.ledger import AuditEvent
 from storage.model.people import SYSTEM_USER_ID
 from storage.past import Past
@@ -80,16 +81,18 @@ class _Rehearsed(Exception):
 
 
 class Records:
-    """The records of one database."""
+    """The records of one database; ``mrn_authority`` is how HL7v2 senders call our own record numbers."""
 
-    def __init__(self, store: Store, clock: Clock, new_id: NewId, zone: str = "UTC") -> None:
+    def __init__(
+        self, store: Store, clock: Clock, new_id: NewId, zone: str = "UTC", mrn_authority: str = ""
+    ) -> None:
         self.store = store
         self.trail = store
         """Where refusals are told, within no transaction of a caller's."""
         self.looks = Looks(store, clock, new_id)
         self.clock = clock
         self.new_id = new_id
-        self.site = _site(store, zone)
+        self.site = _site(store, zone, mrn_authority)
 
     def within(self, session: Session) -> Records:
         """Return these records as a transaction sees them: reading finds what it has written so far."""
@@ -400,10 +403,12 @@ def _account(session: Session, user: str | None) -> Account | None:
     return users.find(session.raw, user) if user is not None else None
 
 
-def _site(store: Store, zone: str) -> Site:
+def _site(store: Store, zone: str, mrn_authority: str) -> Site:
     with store.connection() as connection:
         rows = site.identifier_systems(connection)
     systems = {name: row[0] for row in rows for name in row[2:] if name}
+    if mrn_authority:
+        systems[mrn_authority] = MRN
     return Site(frozenset(row[0] for row in rows if row[1]), systems, ZoneInfo(zone))
 
 

@@ -52,6 +52,11 @@ class Settings(BaseSettings):
     site_timezone: str = Field(
         default="UTC", description="Zone of times that come without one, such as Europe/Oslo."
     )
+    mrn_authority: str = Field(
+        default="",
+        description="Assigning authority by which HL7v2 senders name the hospital's own record numbers "
+        "(PID-3.4: its namespace or universal id), those of the native API.",
+    )
     max_body_bytes: int = Field(default=16 * MIB, ge=1024, description="Largest HTTP body taken, in bytes.")
     max_import_bytes: int = Field(
         default=1024 * MIB, ge=1024, description="Largest file of patients taken over HTTP, in bytes."

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from storage.record import Record
 
+MOST_MINUTES = 2**31 - 1
+"""The most that an integer of FHIR can tell."""
 CODES = {
     "surgical_status": Procedure.surgical_status,
     "stress_test_status": Procedure.stress_test_status,
@@ -74,8 +76,8 @@ def _set_type(record: Record, value: str, new_id: convert.NewId) -> None:
 
 
 def _set_minutes(record: Record, value: int | None, new_id: convert.NewId) -> None:
-    if value is not None and value < 1:
-        raise Refused("value", "estimated_minutes", value, "minutes, at least 1")
+    if value is not None and not 1 <= value <= MOST_MINUTES:
+        raise Refused("value", "estimated_minutes", value, f"minutes, 1 to {MOST_MINUTES}")
     record.main["estimated_minutes"] = value
 
 

@@ -32,19 +32,24 @@ JOIN resource r ON r.id = p.id
 LEFT JOIN patient t ON t.id = p.patient_id
 LEFT JOIN location l ON l.id = p.scheduled_location_id
 LEFT JOIN concept c ON c.owner_id = p.id AND c.element = 'code' AND c.child_id IS NULL
-WHERE r.deleted_at IS NULL
-    AND (%(id)s::text IS NULL OR r.fhir_id = %(id)s)
-    AND (%(surgical_status)s::text IS NULL OR p.surgical_status = %(surgical_status)s)
-    AND (%(status)s::text IS NULL OR p.status = %(status)s)
-    AND (%(patient_mrn)s::text IS NULL OR t.mrn = %(patient_mrn)s)
-    AND (%(patient)s::text IS NULL OR p.patient_id = (
-        SELECT o.id FROM resource o WHERE o.resource_type = 'Patient' AND o.fhir_id = %(patient)s))
-    AND (%(scheduled_location)s::text IS NULL
-        OR lower(l.name) = lower(%(scheduled_location)s)
-        OR lower(p.scheduled_location_text) = lower(%(scheduled_location)s)
-        OR lower(%(scheduled_location)s) IN (SELECT lower(x) FROM json_array_elements_text(l.alias) AS x))
+WHERE r.deleted_at IS NULL{filters}
 ORDER BY p.scheduled_lo NULLS LAST, r.created_at, r.id
 LIMIT %(limit)s OFFSET %(skip)s
+"""
+
+FILTERS = {
+    "id": "r.resource_type = 'Procedure' AND r.fhir_id = %(id)s",
+    "surgical_status": "p.surgical_status = %(surgical_status)s",
+    "status": "p.status = %(status)s",
+    "patient_mrn": "t.mrn = %(patient_mrn)s",
+    "patient": """p.patient_id = (
+        SELECT o.id FROM resource o WHERE o.resource_type = 'Patient' AND o.fhir_id = %(patient)s)""",
+    "scheduled_location": """(lower(l.name) = lower(%(scheduled_location)s)
+        OR lower(p.scheduled_location_text) = lower(%(scheduled_location)s)
+        OR lower(%(scheduled_location)s) IN (SELECT lower(x) FROM json_array_elements_text(l.alias) AS x))""",
+}
+"""What procedures can be narrowed by. A statement has only those that are asked for: one plan for all of them
+would look at each procedure that there is.
 """
 
 FINDINGS = """
@@ -95,17 +100,18 @@ def procedures(
 
     A location is asked for by its name, an alias, or the text that stands for it, a patient by FHIR id.
     """
-    asked = {
+    told = {
         "id": id,
         "surgical_status": surgical_status,
         "status": status,
         "patient_mrn": patient_mrn,
         "scheduled_location": scheduled_location,
         "patient": patient,
-        "skip": skip,
-        "limit": limit,
     }
-    return connection.cursor(row_factory=dict_row).execute(PROCEDURES, asked).fetchall()
+    asked: dict[str, Any] = {name: value for name, value in told.items() if value is not None}
+    statement = PROCEDURES.format(filters="".join(f"\n    AND {FILTERS[name]}" for name in asked))
+    cursor = connection.cursor(row_factory=dict_row)
+    return cursor.execute(statement.encode(), {**asked, "skip": skip, "limit": limit}).fetchall()
 
 
 def arterial_findings(connection: Connection[Any], procedure: object) -> list[dict[str, Any]]:

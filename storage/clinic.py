@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg.rows import dict_row
 
 from storage.flat_sql import FINAL, LOINC
-from storage.listing import Listing, Row
+from storage.listing import Listing, Row, bound
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -52,13 +52,13 @@ ENCOUNTERS = Listing(
         "encounter_type": "e.encounter_type = %(encounter_type)s",
         "status": "e.status = %(status)s",
         "no_show": f"{MISSED} = %(no_show)s",
-        "date_from": "e.period_lo >= %(date_from)s",
-        "date_to": "e.period_lo < %(date_to)s",
+        "date_from": f"e.period_lo >= {bound('date_from', 'e.period_start')}",
+        "date_to": f"e.period_lo < {bound('date_to', 'e.period_start')}",
         "visit_number": "e.visit_number = %(visit_number)s",
     },
     order="e.period_lo DESC NULLS LAST, e.id DESC",
 )
-"""Newest first. Bounds of dates are instants: from inclusive, to exclusive."""
+"""Newest first. Bounds of dates are ``bound``: from inclusive, to exclusive."""
 
 VITALS = f"""SELECT o.encounter_id, k.code, v.value, v.unit FROM observation o
 JOIN resource r ON r.id = o.id

@@ -53,10 +53,13 @@ class State(NamedTuple):
 ADD = """INSERT INTO async_job (id, caller, method, path, query, headers, body, asked_at)
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"""
 LOOK = """SELECT j.caller, j.asked_at, j.started_at,
-    (SELECT count(*) FROM async_entry e WHERE e.job_id = j.id), a.status, a.content, a.at FROM async_job j LEFT JOIN async_answer a ON a.job_id = j.id WHERE j.id = %s"""
+    (SELECT count(*) FROM async_entry e WHERE e.job_id = j.id), a.status, a.content, a.at
+    FROM async_job j LEFT JOIN async_answer a ON a.job_id = j.id WHERE j.id = %s"""
+CLAIM = """SELECT id FROM (
+    SELECT id FROM async_job WHERE finished_at IS NULL ORDER BY asked_at, id LIMIT 64) waiting
+    WHERE pg_try_advisory_xact_lock(hashtextextended(id::text, 0)) LIMIT 1"""
 BEGIN = """UPDATE async_job SET attempts = attempts + 1, started_at = coalesce(started_at, %s)
-    WHERE id = (SELECT id FROM async_job WHERE finished_at IS NULL ORDER BY asked_at, id LIMIT 1
-        FOR NO KEY UPDATE SKIP LOCKED) RETURNING id"""
+    WHERE id = %s AND finished_at IS NULL"""
 HOLD = """SELECT id, caller, method, path, query, headers, body, attempts FROM async_job
     WHERE id = %s AND finished_at IS NULL FOR NO KEY UPDATE SKIP LOCKED"""
 ANSWERED = "SELECT EXISTS (SELECT FROM async_answer WHERE job_id = %s)"
@@ -86,13 +89,18 @@ def look(connection: Connection[Any], job_id: UUID) -> State | None:
     return State(*found) if found else None
 
 
-def begin(connection: Connection[Any], at: datetime) -> UUID | None:
-    """Note a further attempt at the oldest job that nobody works on, and return its id; None without any.
+def claim(connection: Connection[Any]) -> UUID | None:
+    """Return the oldest job that nobody works on, claimed until this transaction ends; None without any."""
+    found = connection.execute(CLAIM).fetchone()
+    return found[0] if found else None
+
+
+def begin(connection: Connection[Any], job_id: UUID, at: datetime) -> None:
+    """Note a further attempt at a job that was claimed.
 
     Needs autocommit: the attempt counts, whatever becomes of it.
     """
-    found = connection.execute(BEGIN, (at,)).fetchone()
-    return found[0] if found else None
+    connection.execute(BEGIN, (at, job_id))
 
 
 def hold(connection: Connection[Any], job_id: UUID) -> Job | None:

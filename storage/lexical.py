@@ -64,9 +64,9 @@ class Decoder:
     def decode(self, text: bytes | str) -> Any:
         """Return the value of a text. Raises ValueError, ArithmeticError, RecursionError."""
         value = _QUICK.decode(text)
-        pattern = _MINUS_TEXT if isinstance(text, str) else _MINUS_BYTES
-        # No int remembers the sign of zero; the slow decoder can be told of it.
-        if pattern.search(text):  # pyright: ignore[reportArgumentType]
+        found = _MINUS_TEXT.search(text) if isinstance(text, str) else _MINUS_BYTES.search(text)
+        if found:
+            # No int remembers the sign of zero; the slow decoder can be told of it.
             return json.loads(text, parse_float=decimal_of, parse_int=_whole)
         return value
 

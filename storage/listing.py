@@ -23,6 +23,13 @@ class Listing(NamedTuple):
     order: str
 
 
+def bound(name: str, text: str) -> str:
+    """Return the expression of a bound of dates: of its two instants the first is for a ``text`` that tells a
+    moment, the second for one that is a date, which is kept as if in UTC.
+    """
+    return f"(%({name})s::timestamptz[])[CASE WHEN {text} LIKE '%%T%%' THEN 1 ELSE 2 END]"
+
+
 def page(
     connection: Connection[Any], listing: Listing, asked: Mapping[str, Any], skip: int, limit: int
 ) -> tuple[list[Row], int]:

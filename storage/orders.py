@@ -9,6 +9,7 @@ from uuid import UUID
 from psycopg.rows import dict_row
 
 from storage.clinic import MISSED
+from storage.listing import bound
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -99,17 +100,27 @@ ORDER BY o.id DESC
 """
 
 _ROW = "(SELECT id FROM resource WHERE resource_type = '{}' AND fhir_id = {})"
-_DATED = "(o.authored_lo {0} OR o.authored_lo IS NULL) AND coalesce(o.authored_lo, r.created_at) {0}"
-"""Orders that tell no date of their own are as old as their record; the first part is for the index."""
+_EDGES = "{0}((%({1})s::timestamptz[])[1], (%({1})s::timestamptz[])[2])"
+
+
+def _dated(way: str, widest: str, name: str) -> str:
+    """Return the condition of a bound; the first part is for the index. Orders that tell no date of their own
+    are as old as their record.
+    """
+    edge = bound(name, "coalesce(o.authored, 'T')")
+    near = f"o.authored_lo {way} {_EDGES.format(widest, name)} OR o.authored_lo IS NULL"
+    return f"({near}) AND coalesce(o.authored_lo, r.created_at) {way} {edge}"
+
+
 FILTERS = {
     "order_type": "o.order_type = %(order_type)s",
     "status": "o.status = %(status)s",
     "patient_id": f"o.patient_id = {_ROW.format('Patient', '%(patient_id)s')}",
     "visit_id": f"o.encounter_id = {_ROW.format('Encounter', '%(visit_id)s')}",
-    "date_from": _DATED.format(">= %(date_from)s"),
-    "date_to": _DATED.format("< %(date_to)s"),
+    "date_from": _dated(">=", "least", "date_from"),
+    "date_to": _dated("<", "greatest", "date_to"),
 }
-"""What a list can be narrowed by; ``date_to`` is the first moment that is left out."""
+"""What a list can be narrowed by; ``date_to`` (a ``bound``) is the first moment that is left out."""
 
 KEYS = {
     "id": f"o.id = {_ROW.format('ServiceRequest', '%(key)s')}",

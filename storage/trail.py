@@ -27,19 +27,22 @@ class Look(NamedTuple):
     """The HTTP status where somebody was turned away."""
 
 
-# Accounts and ids are looked up here, so that a look costs whoever looks nothing.
+# Accounts, ids and whom a resource is about are looked up here, so that a look costs whoever looks nothing.
 INSERT = """INSERT INTO audit_event (id, at, interface, actor_id, actor_text, role, client_addr, action,
     resource_type, resource_id, patient_id, outcome, http_status)
 SELECT t.id, t.at, t.interface, coalesce(u.id, %s), CASE WHEN u.id IS NULL THEN t.username END, u.role,
     t.address, CASE WHEN f.id IS NULL THEN 'E' ELSE 'R' END, t.resource_type, f.id,
-    CASE WHEN t.resource_type = 'Patient' THEN f.id END,
+    CASE WHEN t.resource_type = 'Patient' THEN f.id ELSE w.target_id END,
     CASE WHEN t.status IS NULL THEN '0' ELSE '4' END, t.status
 FROM unnest(%s::uuid[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::text[], %s::uuid[],
         %s::text[], %s::int[])
     AS t(id, at, interface, username, address, resource_type, resource_id, fhir_id, status)
 LEFT JOIN app_user u ON u.username = t.username
 LEFT JOIN resource r ON r.resource_type = t.resource_type AND r.fhir_id = t.fhir_id
-CROSS JOIN LATERAL (SELECT coalesce(t.resource_id, r.id) AS id) f"""
+CROSS JOIN LATERAL (SELECT coalesce(t.resource_id, r.id) AS id) f
+LEFT JOIN LATERAL (SELECT x.target_id FROM reference x WHERE x.owner_id = f.id AND x.child_id IS NULL
+    AND x.path IN ('subject', 'patient', 'beneficiary') AND x.target_type = 'Patient'
+    ORDER BY x.item_no LIMIT 1) w ON true"""
 
 
 def write(connection: Connection[Any], looks: Sequence[Look], system: UUID) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from gateway import audit
 from gateway.bulk.cells import kept
 from gateway.native.spreadsheet import lines
-from gateway.native.streams import in_batches
+from gateway.native.streams import headed, in_batches
 from gateway.records import Caller, Records
 from gateway.unit import Unit
 from mappings import flat
@@ -31,9 +31,9 @@ def sheet(records: Records, caller: Caller, filters: Mapping[str, Any]) -> Piece
     """Yield a sheet of patients, a row each, which an import reads back as it was. Raises Forbidden."""
     role = _begun(records, caller, "csv", filters)
     with records.store.connection() as connection:
-        yield lines([stored.NAMES])
         rows = (flat.masked(row, role) for row in stored.stream(connection, filters))
-        yield from in_batches(([kept(row[name]) for name in stored.NAMES] for row in rows), lines)
+        sheet_of = in_batches(([kept(row[name]) for name in stored.NAMES] for row in rows), lines)
+        yield from headed(lines([stored.NAMES]), sheet_of)
 
 
 def objects(records: Records, caller: Caller, filters: Mapping[str, Any]) -> Pieces:

@@ -11,20 +11,17 @@ from gateway.fhir.answer import if_match
 from gateway.fhir.bundle_answer import Done
 from gateway.fhir.bundle_targets import Context
 from gateway.fhir.entries import READING, Entry
-from gateway.fhir.operations import BY_NAME
+from gateway.fhir.operations import called
 from gateway.fhir.operations.call import Call, parted, see_offered
-from mappings.operations import Level
-
-_LEVELS: tuple[Level, ...] = ("system", "type", "instance")
 
 
 def call(context: Context, entry: Entry) -> Done:
     """Return what an operation answers. Raises Problem: MethodNotAllowed where there is none such."""
     *place, _ = entry.path
-    offered, run = BY_NAME.get(entry.operation or "", (None, None))
-    level = _LEVELS[len(place)] if len(place) < len(_LEVELS) else None
-    if offered is None or run is None or level not in offered.levels:
+    found = called(place, entry.operation or "")
+    if found is None:
         raise MethodNotAllowed(f"{entry.url} calls no operation.", expression="request.url")
+    offered, run = found
     if offered.changes and entry.method in READING:
         raise MethodNotAllowed(f"${offered.name} is called by POST.", expression="request.method")
     resource_type, fhir_id = (*place, "", "")[:2]

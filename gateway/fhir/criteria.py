@@ -27,7 +27,11 @@ def criteria_of(records: Records, caller: Caller, resource_type: str, text: str,
     UnsupportedParameterValue, BadRequest where there are none or where they shape a search.
     """
     mapping = mapping_of(resource_type)
-    asked = [pair for pair in pairs(text.removeprefix("?")) if pair[0] not in view.NAMES]
+    asked = [
+        pair
+        for pair in pairs(text.removeprefix(resource_type).removeprefix("?"))
+        if pair[0] not in view.NAMES
+    ]
     shaping = [name for name, _ in asked if name.partition(":")[0] in (*params.CONTROLS, params.CURSOR)]
     if shaping:
         raise BadRequest(f"{shaping[0]} is no criterion.", expression=f"http.{shaping[0]}")

@@ -142,14 +142,19 @@ class Jobs:
         try:
             with self.store.connection() as connection:
                 self._purge(connection)
-                job_id = jobs.begin(connection, self.clock())
-            return job_id is not None and self._work(app, loop, job_id)
+            return self._work(app, loop)
         except Exception as error:  # noqa: BLE001 - the database is gone, or a stop: the job stays as it is
             _log.warning("asynchronous request left for later", error=type(error).__name__)
             return False
 
-    def _work(self, app: Litestar, loop: asyncio.AbstractEventLoop, job_id: UUID) -> bool:
+    def _work(self, app: Litestar, loop: asyncio.AbstractEventLoop) -> bool:
         with self.store.transaction() as held:
+            job_id = jobs.claim(held.raw)
+            if job_id is None:
+                return False
+            with self.store.connection() as connection:
+                # Whoever is too late to claim it has not tried it.
+                jobs.begin(connection, job_id, self.clock())
             job = jobs.hold(held.raw, job_id)
             if job is None:
                 return True

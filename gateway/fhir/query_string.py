@@ -16,6 +16,7 @@ MOST = 1000
 """So many parameters may stand in one search."""
 
 _ESCAPED = re.compile(r"\\([\\,$|])")
+_MARKS = re.compile(r"\\.|[,$|]", re.DOTALL)
 
 
 def pairs(text: str) -> list[Pair]:
@@ -37,16 +38,15 @@ def query_string(listed: list[Pair]) -> str:
 
 
 def split(text: str, mark: str) -> list[str]:
-    """Return the parts of a value between marks that are not escaped; their escapes stay."""
-    parts, part, escaped = [""], 0, False
-    for letter in text:
-        if letter == mark and not escaped:
-            parts.append("")
-            part += 1
-            continue
-        escaped = letter == "\\" and not escaped
-        parts[part] += letter
-    return parts
+    """Return the parts of a value between marks (one of ``,$|``) that are not escaped; their escapes stay."""
+    if "\\" not in text:
+        return text.split(mark)
+    parts, start = list[str](), 0
+    for found in _MARKS.finditer(text):
+        if found[0] == mark:
+            parts.append(text[start : found.start()])
+            start = found.end()
+    return [*parts, text[start:]]
 
 
 def unescape(text: str) -> str:

@@ -25,7 +25,8 @@ number and a quantity take the prefixes `eq ne gt lt ge le sa eb ap`. Quantities
 in any unit of the same kind. A reference can be chained (`patient.name`, `subject:Patient.name`) and asked
 for backwards (`_has:Observation:patient:code`), up to five links. Where no type is told, all types are
 followed that the reference may lead to and that have the next parameter, up to a hundred ways in all.
-Chains do not go into contained resources.
+Chains do not go into contained resources. A search may have 100 conditions, 2,000 values (fewer of
+composites and points) and chains of 50 links in all.
 
 `:in` and `:not-in` take the closed value sets of R4 and every ValueSet held here, by its URL or as
 `ValueSet/id`; `:above` and `:below` of codes need their CodeSystem here; of references they follow

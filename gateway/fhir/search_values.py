@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from typing import Literal, cast
 
 from gateway.errors import UnsupportedParameterValue
@@ -52,11 +53,14 @@ _PREFIX = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?(.*)\Z", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?\d{1,100}(?:\.\d{1,100})?(?:[eE][+-]?\d{1,3})?\Z")
 _LOCAL = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(/_history/[A-Za-z0-9\-.]{1,64})?\Z")
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}\Z")
+_URL_STEP, _VERSION_STEP = re.compile(r"(?<![:/])/"), re.compile(r"\.")
 _TENTH = Decimal("0.1")
 _EXACT = decimal.Context(prec=300)
 
 MOST = 10_000
 """So many codes may a value set, or a part of a code system, have that is asked for."""
+HIGHEST = 100
+"""So many steps may a URL, or its version, have above it."""
 NEAR = "10"
 """So many kilometres away is near where no distance is asked for."""
 _POINT = "latitude|longitude, latitude|longitude|distance or latitude|longitude|distance|unit is needed"
@@ -233,16 +237,23 @@ def _said(asked: Asked, value: str) -> tuple[SearchValue, ...]:
 
 def _uri(asked: Asked, value: str) -> tuple[SearchValue, ...]:
     plain = unescape(value)
-    url, _, version = plain.partition("|")
+    version = plain.partition("|")[2]
     if asked.modifier == "below":
         return (Uri((plain,)), Uri((f"{plain}.",), below=True)) if version else (Uri((plain,), below=True),)
-    if asked.modifier == "above" and version:
-        parts = version.split(".")
-        return (Uri(tuple(f"{url}|{'.'.join(parts[:place])}" for place in range(1, len(parts) + 1))),)
     if asked.modifier == "above":
-        steps = [found.start() for found in re.finditer(r"(?<![:/])/", plain)]
-        return (Uri((plain, *(plain[:step] for step in steps), *(plain[: step + 1] for step in steps))),)
+        return (Uri(_above(asked, value, plain)),)
     return (Uri((plain,)),)
+
+
+def _above(asked: Asked, value: str, plain: str) -> tuple[str, ...]:
+    """Return a URL and those above it: of one with a version, the same with the first parts of that."""
+    url, _, version = plain.partition("|")
+    found = (_VERSION_STEP if version else _URL_STEP).finditer(plain, len(url) + 1 if version else 0)
+    steps = [step.start() for step in islice(found, HIGHEST + 1)]
+    if len(steps) > HIGHEST:
+        raise asked.refuse(value[:100], f"a URL of {HIGHEST} steps at most is needed with :above")
+    closed = [] if version else [plain[: step + 1] for step in steps]
+    return (plain, *(plain[:step] for step in steps), *closed)
 
 
 # --- dates and numbers: https://hl7.org/fhir/R4/search.html#prefix ---

@@ -9,7 +9,7 @@ from gateway import errors
 from gateway.native.flat import learn_names
 from gateway.records import Caller, Records
 from gateway.unit import Unit
-from mappings import resource
+from mappings import resource, times
 from mappings.inside import Object
 from storage import boards
 from storage.listing import Listing, Row, one
@@ -26,17 +26,26 @@ def there(unit: Unit, resource_type: str, fhir_id: str, name: str) -> Record:
 
 
 def patient_of(encounter: Record) -> str:
-    """Return the literal reference to the patient of an encounter. Raises BusinessRule where it has none."""
+    """Return the literal reference to the patient of an encounter. Raises BusinessRule where it has none who
+    is here.
+    """
     subjects = encounter.rows(Reference, None, "subject")
-    found = next((row["target_fhir_id"] for row in subjects if row["target_type"] == "Patient"), None)
+    here = (row for row in subjects if row["target_type"] == "Patient" and row["target_id"] is not None)
+    found = next((row["target_fhir_id"] for row in here), None)
     if found is None:
-        raise errors.BusinessRule("The encounter has no patient.", expression="encounter_id")
+        raise errors.BusinessRule("The encounter has no patient who is here.", expression="encounter_id")
     return f"Patient/{found}"
 
 
 def not_theirs(name: str) -> errors.Problem:
     """Return what to say of a field that refers to something of another patient."""
     return errors.Invariant(f"{name} belongs to another patient.", expression=name)
+
+
+def see_past(unit: Unit, date: str, name: str) -> None:
+    """See that the date of what a field tells does not lie ahead. Raises Invariant, naming the field."""
+    if times.beside(date, now(unit)) > 0:
+        raise errors.Invariant(f"{name} cannot be known: its date lies ahead.", expression=name)
 
 
 def encounter_date(encounter: Record) -> str | None:

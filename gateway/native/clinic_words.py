@@ -86,7 +86,8 @@ def moment(name: str, text: str, zone: tzinfo) -> str:
 
 
 def between(asked: Mapping[str, Any], zone: tzinfo) -> dict[str, Any]:
-    """Return filters, ``date_from`` and ``date_to`` as the instants where they begin and end.
+    """Return filters, ``date_from`` and ``date_to`` as the instants where they begin and end: for moments, of
+    which a day is that of the zone, and for dates, which have none (``storage.listing.bound``).
 
     Raises UnsupportedParameterValue.
     """
@@ -94,7 +95,8 @@ def between(asked: Mapping[str, Any], zone: tzinfo) -> dict[str, Any]:
     for place, name in enumerate(("date_from", "date_to")):
         if name in found:
             try:
-                found[name] = times.bounds(times.from_form(found[name], zone))[place]
+                edge = times.bounds(times.from_form(found[name], zone))[place]
+                found[name] = [edge if "T" in found[name] else edge.replace(tzinfo=zone), edge]
             except ValueError as error:
                 raise errors.UnsupportedParameterValue(f"{name} is no date", expression=name) from error
     return found

@@ -59,6 +59,7 @@ def _create(records: Records, caller: Caller, sent: DiagnosisNew) -> Diagnosis:
         )
         diagnoses.set_code(record, code, told.get("description"), unit.new_id)
         if told.get("diagnosis_date") is not None:
+            clinic.see_past(unit, told["diagnosis_date"], "diagnosis_date")
             diagnoses.set_date(record, told["diagnosis_date"], unit.new_id)
         diagnoses.enter(encounter, f"Condition/{fhir_id}", unit.new_id, primary=told["is_primary"])
         unit.touch(encounter, "patch")

@@ -14,7 +14,7 @@ from storage.model.people import ROLES
 
 Word = str | None
 Kind = Annotated[str, one_of(KINDS)]
-Roles = list[Annotated[str, one_of(ROLES)]]
+Roles = Annotated[list[Annotated[str, one_of(ROLES)]], Meta(min_length=1)]
 
 
 class DocumentNew(Told, forbid_unknown_fields=True, kw_only=True):

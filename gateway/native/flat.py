@@ -15,6 +15,7 @@ from uuid import UUID
 
 from gateway import errors
 from gateway.errors import Issue
+from gateway.native.fields import named
 from gateway.unit import Unit
 from mappings import flat, resource
 from mappings.flat import covers, findings, lists, visits
@@ -33,9 +34,11 @@ ADMISSION = {"admission_date": "start", "discharge_date": "end"}
 TITLES = frozenset({"dr", "dr.", "prof", "prof.", "mr", "mr.", "mrs", "mrs.", "ms", "ms.", "md", "do"})
 
 
-def see(unit: Unit, values: Values, *, required: bool = True) -> None:
-    """See that values can stand in a record. Raises Unprocessable, an issue for each field that cannot."""
-    wrong = flat.check(values, required, unit.author.at)
+def see(unit: Unit, values: Values, present: Values | None = None) -> None:
+    """See that values can stand in a new record, or in a ``present`` one. Raises Unprocessable, an issue for
+    each field that cannot.
+    """
+    wrong = flat.check(values, present is None, unit.author.at, present or {})
     if wrong:
         issues = [
             Issue("error", _code(told.message), f"{told.field} {told.message}", told.field) for told in wrong
@@ -181,20 +184,30 @@ def _first_visit(unit: Unit, values: Values, me: str) -> Object | None:
 
 
 def _change_visits(unit: Unit, key: UUID, values: Values, me: str) -> None:
+    """Set the days of the stay, and who referred to the newest encounter: which one follows from the days.
+
+    Who referred is cleared first, since a stay of which that alone is known is not kept without its days.
+    """
     told = {part: values[name] for name, part in ADMISSION.items() if name in values}
-    raw = unit.session.raw
-    newest = flat_parts.visit(raw, key) if told or "referring_provider" in values else None
+    referrer = "referring_provider" in values
+    if referrer and values["referring_provider"] is None:
+        _refer(unit, key, None, me)
     if told:
-        record = _stay(unit, flat_parts.stay(raw, key), newest, told)
+        newest = flat_parts.visit(unit.session.raw, key)
+        record = _stay(unit, flat_parts.stay(unit.session.raw, key), newest, told)
         present = _content(unit, record) if record else None
         _put(unit, record, present, visits.stay(present, told, me, unit.author.at))
-    if "referring_provider" in values:
-        record = _load(unit, "Encounter", newest)
-        if record is not None and unit.drafts[record.resource["id"]].op == "delete":
-            record = None
-        present = _content(unit, record) if record else None
-        made = visits.referral(present, values["referring_provider"], me, _people(unit))
-        _put(unit, record, present, made)
+        with named({"Encounter.status": "discharge_date" if "end" in told else "admission_date"}):
+            unit.flush()
+    if referrer and values["referring_provider"] is not None:
+        _refer(unit, key, values["referring_provider"], me)
+
+
+def _refer(unit: Unit, key: UUID, name: str | None, me: str) -> None:
+    record = _load(unit, "Encounter", flat_parts.visit(unit.session.raw, key))
+    present = _content(unit, record) if record else None
+    _put(unit, record, present, visits.referral(present, name, me, _people(unit)))
+    unit.flush()
 
 
 def _stay(unit: Unit, stay: UUID | None, newest: UUID | None, told: Mapping[str, Any]) -> Record | None:

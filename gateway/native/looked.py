@@ -23,13 +23,15 @@ IDS = {
     "act_id": "Procedure",
     "case_id": "Observation",
 }
-"""A parameter of a path -> whose id it is. Whoever finds by another number notes what was found."""
+"""A parameter of a path -> whose id it is."""
+NUMBERS = {"mrn", "number"}
+"""Parameters of paths that are no ids: whoever finds by one notes what was found."""
 
 
 async def begin(request: Ask) -> None:
     """See that a request can be answered, and note what it looks at. Raises as ``negotiate``."""
     await negotiate(request)
-    if request.method != "GET" or "mrn" in request.path_params:
+    if request.method != "GET" or not NUMBERS.isdisjoint(request.path_params):
         return
     words = [word for word in request.scope["path"].split("/") if word not in ("", "api", "v1")]
     shown = SHOWS.get(words[0]) if words else None

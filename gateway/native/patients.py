@@ -125,9 +125,12 @@ def _create(records: Records, caller: Caller, values: Values) -> Values:
 
 def _change(records: Records, caller: Caller, patient_id: str, values: Values) -> Values:
     def work(unit: Unit) -> Values:
-        flat.see(unit, values, required=False)
-        record = unit.get("Patient", patient_id)
-        flat.change(unit, record, values)
+        found = stored.one(unit.session.raw, id=patient_id)
+        present = told.masked(found, unit.role) if found else {}
+        # What is sent back as it was shown is no change, whatever other doors let stand there.
+        new = {name: value for name, value in values.items() if name not in present or value != present[name]}
+        flat.see(unit, new, present)
+        flat.change(unit, unit.get("Patient", patient_id), new)
         unit.flush()
         return _shown(unit, patient_id)
 

@@ -17,6 +17,29 @@ StressTest = Annotated[str, one_of(board.CODES["stress_test_status"].values)]
 Consent = Annotated[str, one_of(board.CODES["consent_status"].values)]
 
 
+CLEARED = (
+    "procedure_side",
+    "scheduled_location",
+    "scheduled_start",
+    "scheduled_end",
+    "override_reason",
+    "notes",
+)
+"""Texts that an empty one clears."""
+FIELDS = {
+    "'barrier'": "barriers",
+    "'cardiologyClearance'": "cardiology_clearance",
+    "'stressTestStatus'": "stress_test_status",
+    "'consentStatus'": "consent_status",
+    "'scheduledPeriod'": "scheduled_start",
+    "'scheduledLocation'": "scheduled_location",
+    "'side'": "procedure_side",
+    "'surgicalStatus'": "surgical_status",
+    "Procedure.status": "status",
+}
+"""A part of an expression of FHIR -> the field of this door."""
+
+
 class ProcedureFilters(Told, forbid_unknown_fields=True):
     """By what a list of procedures is narrowed."""
 

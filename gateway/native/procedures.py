@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import tzinfo
 from typing import Any
 
 from litestar import Response, get, patch, post
 from litestar.params import FromPath
 
 from gateway import errors
+from gateway.native.clinic_words import moment, plain
+from gateway.native.fields import named
 from gateway.native.procedure_forms import (
     CHANGES,
+    CLEARED,
+    FIELDS,
     PROCEDURES,
     Finding,
     Procedure,
@@ -43,14 +48,14 @@ async def list_procedures(request: Ask) -> Response[bytes]:
 )
 async def create_procedure(request: Ask) -> Response[bytes]:
     """Bring a procedure onto the board, in work-up unless it has all that a later step needs."""
-    told = form(await request.body(), ProcedureNew).told()
+    told = _told(form(await request.body(), ProcedureNew), records_of(request).site.zone)
     return answer(await asyncio.to_thread(_create, records_of(request), caller_of(request), told), 201)
 
 
 @get("/procedures/{procedure_id:str}", opt=call(answer=ProcedureInFull))
 async def get_procedure(request: Ask, procedure_id: FromPath[str]) -> Response[bytes]:
     """Return one procedure with its arterial findings."""
-    return answer(await asyncio.to_thread(_get, records_of(request), procedure_id))
+    return answer(await asyncio.to_thread(_get, records_of(request), caller_of(request), procedure_id))
 
 
 @patch(
@@ -59,11 +64,20 @@ async def get_procedure(request: Ask, procedure_id: FromPath[str]) -> Response[b
 )
 async def change_procedure(request: Ask, procedure_id: FromPath[str]) -> Response[bytes]:
     """Change a procedure: readiness, barriers, clearances, slot, room, status, notes."""
-    change = form(await request.body(), ProcedureChange)
-    done = await asyncio.to_thread(
-        _change, records_of(request), caller_of(request), procedure_id, change.told()
+    told = _told(form(await request.body(), ProcedureChange), records_of(request).site.zone)
+    return answer(
+        await asyncio.to_thread(_change, records_of(request), caller_of(request), procedure_id, told)
     )
-    return answer(done)
+
+
+def _told(sent: ProcedureNew | ProcedureChange, zone: tzinfo) -> dict[str, Any]:
+    """Return what a form tells, times as FHIR has them; an empty text clears, as null does."""
+    told: dict[str, Any] = {
+        name: None if value == "" and name in CLEARED else plain(name, value)
+        for name, value in sent.told().items()
+    }
+    times = (name for name in ("scheduled_start", "scheduled_end") if told.get(name))
+    return told | {name: moment(name, told[name], zone) for name in times}
 
 
 def _list(records: Records, asked: ProcedureFilters) -> list[Procedure]:
@@ -71,10 +85,12 @@ def _list(records: Records, asked: ProcedureFilters) -> list[Procedure]:
         return [Procedure(**_shown(row)) for row in boards.procedures(connection, **asked.told())]
 
 
-def _get(records: Records, procedure_id: str) -> ProcedureInFull:
+def _get(records: Records, caller: Caller, procedure_id: str) -> ProcedureInFull:
     with records.store.connection() as connection:
         found = boards.procedures(connection, id=procedure_id)
         if not found:
+            # Whatever is not here was deleted, or never was.
+            records.read(caller, "Procedure", procedure_id)
             raise errors.NotFound("There is no such procedure.", expression="id")
         findings = boards.arterial_findings(connection, found[0]["row_id"])
     return ProcedureInFull(**_shown(found[0]), arterial_findings=[Finding(**row) for row in findings])
@@ -101,20 +117,25 @@ def _create(records: Records, caller: Caller, told: dict[str, Any]) -> Procedure
         unit.flush()
         return record.resource["fhir_id"]
 
-    return _get(records, records.unit(caller, work))
+    with named(FIELDS):
+        made = records.unit(caller, work)
+    return _get(records, caller, made)
 
 
 def _change(records: Records, caller: Caller, procedure_id: str, change: dict[str, Any]) -> ProcedureInFull:
     def work(unit: Unit) -> None:
         record = unit.get("Procedure", procedure_id)
-        told = dict(change)
+        # What is sent back as it was shown stays as it is: the board shows a name, not the codes behind it.
+        (shown,) = boards.procedures(unit.session.raw, id=procedure_id)
+        told = {name: value for name, value in change.items() if name not in shown or shown[name] != value}
         _same_patient(unit, record.main["patient_id"], told)
         _set(unit, record, told)
         unit.touch(record, "patch")
         unit.flush()
 
-    records.unit(caller, work)
-    return _get(records, procedure_id)
+    with named(FIELDS):
+        records.unit(caller, work)
+    return _get(records, caller, procedure_id)
 
 
 def _set(unit: Unit, record: Record, told: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from gateway.native.case_forms import PATHS
 from gateway.native.case_lists import FILTERS, tests
 from gateway.native.research import kind_named
 from gateway.native.spreadsheet import CSV, lines
-from gateway.native.streams import Pieces, accepting, in_batches, streamed
+from gateway.native.streams import Pieces, accepting, headed, in_batches, streamed
 from gateway.native.words import Ask, caller_of, records_of
 from gateway.openapi.call import call
 from gateway.records import Caller, Records
@@ -60,9 +60,9 @@ def _see(records: Records, caller: Caller) -> None:
 def _sheet(records: Records, kind: CaseKind, asked: Sequence[Test]) -> Pieces:
     with records.store.connection() as connection:
         chosen = sheet.scored_here(kind, registry.instruments(connection))
-        yield lines([sheet.header(kind, chosen)])
         cases = registry.stream(connection, kind, asked)
-        yield from in_batches(sheet.rows(kind, chosen, cases), lines)
+        rows = in_batches(sheet.rows(kind, chosen, cases), lines)
+        yield from headed(lines([sheet.header(kind, chosen)]), rows)
 
 
 def _resources(records: Records, kind: CaseKind, asked: Sequence[Test]) -> Generator[bytes]:

@@ -53,6 +53,12 @@ def in_batches(rows: Iterator[T], write: Callable[[Iterator[T]], bytes], size: i
         yield write(chain((first,), islice(rows, size - 1)))
 
 
+def headed(head: bytes, pieces: Pieces) -> Pieces:
+    """Yield a head and pieces; the first is made before the head is sent, so that what fails is told."""
+    yield head + next(pieces, b"")
+    yield from pieces
+
+
 def accepting(*media_types: str) -> Any:
     """Return what refuses callers that take none of the media types that are given (``before_request``).
 

@@ -56,6 +56,8 @@ def _create(records: Records, caller: Caller, patient_id: str, sent: VisitNew) -
         unit.get("Patient", patient_id)
         fields = {_NAMES.get(name, name): value for name, value in told.items() if value is not None}
         signs, diagnosis = fields.pop("vital_signs", {}), fields.pop("diagnosis", None)
+        if any(value is not None for value in signs.values()):
+            clinic.see_past(unit, fields["encounter_date"], "vital_signs")
         record = begin(unit, patient_id, fields)
         fhir_id = record.resource["fhir_id"]
         patient, encounter = f"Patient/{patient_id}", f"Encounter/{fhir_id}"

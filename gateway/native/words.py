@@ -88,9 +88,9 @@ def query(request: Ask, kind: type[S]) -> S:
 
     Raises UnknownParameter for one that the form does not have, UnsupportedParameterValue.
     """
-    asked = {name: value for name, value in request.query_params.items() if value != ""}
-    known = kind.__struct_fields__
-    for name, value in asked.items():
+    told = [(name, value) for name, value in request.query_params.multi_items() if value != ""]
+    asked, known = dict(told), kind.__struct_fields__
+    for name, value in told:
         if "\0" in value:
             raise errors.UnsupportedParameterValue(f"{name} holds the character U+0000.", expression=name)
         if name not in known:
@@ -98,6 +98,8 @@ def query(request: Ask, kind: type[S]) -> S:
             raise errors.UnknownParameter(
                 f"There is no parameter {name}; there are: {listed}.", expression=name
             )
+        if value != asked[name]:
+            raise errors.UnsupportedParameterValue(f"{name} is given more than once.", expression=name)
     try:
         return msgspec.convert(asked, kind, strict=False)
     except msgspec.ValidationError as error:

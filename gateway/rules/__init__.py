@@ -13,7 +13,7 @@ from gateway.rules.body import body_mass_index
 from gateway.rules.encounters import encounter_history, encounter_status, own_visit_number, visit_number
 from gateway.rules.orders import order_numbers, order_workflow_rule
 from gateway.rules.patients import same_patient
-from gateway.rules.procedures import procedure_moves_order, procedure_readiness
+from gateway.rules.procedures import procedure_goes, procedure_moves_order, procedure_readiness
 from gateway.rules.reports import critical_result, report_goes, report_moves_order, report_status
 from gateway.rules.research import (
     outcome_score,
@@ -55,5 +55,6 @@ RULES: dict[str, tuple[Rule, ...]] = {
 
 RULES_OF_DELETION: dict[str, tuple[Rule, ...]] = {
     "DiagnosticReport": (report_goes,),
+    "Procedure": (procedure_goes,),
     "Observation": (research_member_goes, body_mass_index),
 }

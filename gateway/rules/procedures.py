@@ -85,10 +85,21 @@ def procedure_moves_order(unit: Unit, draft: Draft) -> None:
     target = readiness.order_target(draft.record, [other["status"] for other in rows.values()])
     if target == "scheduled":
         _book(unit, order, row["scheduled_start"])
-    elif row["surgical_status"] in readiness.STEPS and draft.was.get("surgical_status") == "scheduled":
+    elif target is None and row["surgical_status"] and draft.was.get("surgical_status") == "scheduled":
         _give_back(unit, order, rows.values())
     if target is not None:
         walk_order(unit, order, target)
+
+
+def procedure_goes(unit: Unit, draft: Draft) -> None:
+    """Let the order of a booked procedure that is deleted lose its time, or have that of another one."""
+    row = draft.record.main
+    order = live_order(unit, row["order_id"])
+    if order is None or not readiness.slots([row]):
+        return
+    rows = current(unit, "Procedure", order, dependents.procedures(unit.session.raw, order.resource["id"]))
+    rows.pop(draft.record.resource["id"], None)
+    _give_back(unit, order, rows.values())
 
 
 def _book(unit: Unit, order: Record, at: str | None) -> None:

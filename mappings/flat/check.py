@@ -47,12 +47,18 @@ class Wrong(NamedTuple):
     message: str
 
 
-def check(values: Mapping[str, Any], required: bool = True, at: datetime | None = None) -> list[Wrong]:
+def check(
+    values: Mapping[str, Any],
+    required: bool = True,
+    at: datetime | None = None,
+    present: Mapping[str, Any] | None = None,
+) -> list[Wrong]:
     """Return all that is wrong with the values of a record, in the order of its fields; nothing is raised.
 
     ``required``: the record is a new one, so that fields which it must have may not be missing; otherwise
-    None clears a field. ``at``: no birth or death is later than this moment. Read-only fields that a reader
-    got are passed over: they may be sent back.
+    None clears a field. ``at``: no birth or death is later than this moment. ``present``: the record that
+    they change, whose dates theirs must fit. Read-only fields that a reader got are passed over: they may be
+    sent back.
     """
     found = [Wrong(name, _unknown(name)) for name in values if name not in BY_NAME]
     bad = {wrong.field for wrong in found}
@@ -61,7 +67,7 @@ def check(values: Mapping[str, Any], required: bool = True, at: datetime | None 
         if message is not None:
             found.append(Wrong(field.name, message))
             bad.add(field.name)
-    found += [wrong for wrong in _together(values, bad, at) if wrong.field not in bad]
+    found += [wrong for wrong in _together(values, bad, at, present or {}) if wrong.field not in bad]
     if required:
         found += [wrong for wrong in _alone(values) if wrong.field not in bad]
     return found
@@ -105,6 +111,8 @@ def _text(field: Field, value: str) -> str | None:
         return "is blank; null clears"
     if len(value) > field.limit:
         return f"is longer than {field.limit} characters"
+    if field.name == "mrn" and value != value.strip():
+        return "begins or ends with a space"
     if _CONTROL.search(value) or (field.kind != "long" and _LINES.search(value)):
         return "has control characters"
     if field.values and field.kind != "sex" and value not in field.values:
@@ -150,13 +158,20 @@ _FORMS: dict[str, Callable[[Field, str], str | None]] = {
 }
 
 
-def _together(values: Mapping[str, Any], bad: set[str], at: datetime | None) -> Iterator[Wrong]:
+def _together(
+    values: Mapping[str, Any], bad: set[str], at: datetime | None, present: Mapping[str, Any]
+) -> Iterator[Wrong]:
     """Yield what fields have wrong with each other."""
     dates = {name: values.get(name) for pair in IN_ORDER for name in pair if name not in bad}
     for first, second in IN_ORDER:
-        early, late = dates.get(first), dates.get(second)
+        # An admission after the discharge that is known begins another stay.
+        known: Mapping[str, Any] = {} if second == "discharge_date" else present
+        early, late = (dates.get(name) if name in values else known.get(name) for name in (first, second))
         if early and late and times.bounds(early)[0] >= times.bounds(late)[1]:
-            yield Wrong(second, f"is before {first}")
+            if second in values:
+                yield Wrong(second, f"is before {first}")
+            elif first in values:
+                yield Wrong(first, f"is after {second}")
     for name in ("date_of_birth", "deceased_date"):
         told = dates.get(name)
         if at is not None and told and times.bounds(told)[0] > at:

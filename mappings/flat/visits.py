@@ -20,15 +20,16 @@ ENDED = ("finished", "cancelled", "entered-in-error")
 
 def stay(present: Object | None, told: Mapping[str, str | None], patient: str, at: datetime) -> Object | None:
     """Return the stay in hospital after its days of admission (``start``) and discharge (``end``) were set;
-    None where it has neither any more. Raises Refused for a discharge without an admission.
+    None where it has neither any more and nothing else is known. Raises Refused for a discharge without an
+    admission.
 
     Its status follows from them, as seen at a moment.
     """
     made = _new("IMP", "inpatient encounter", patient) | (present or {})
     made["class"] = _class("IMP", "inpatient encounter") if is_bare(made) else made["class"]
-    period = {key: text for key, text in (made.get("period", {}) | told).items() if text}
+    period = {key: text for key, text in (made.pop("period", {}) | told).items() if text}
     if not period:
-        return None
+        return made if set(made) - _HEAD else None
     if "start" not in period:
         raise Refused("required", "admission_date", None, "", "is needed with discharge_date")
     if "end" in period and times.bounds(period["start"])[0] >= times.bounds(period["end"])[1]:
@@ -46,12 +47,17 @@ def _status(period: Mapping[str, str], at: datetime) -> str:
 
 
 def is_another(present: Object, told: Mapping[str, str | None]) -> bool:
-    """Tell whether a day of admission begins another stay: it is after the discharge from the last."""
-    start, end = told.get("start"), present.get("period", {}).get("end")
-    return bool(start and end and times.bounds(start)[0] >= times.bounds(end)[1])
+    """Tell whether a day of admission begins another stay: it is after the discharge from the last, or the
+    last is over and its days are not known.
+    """
+    start, period = told.get("start"), present.get("period")
+    if not start or not period:
+        return bool(start) and present["status"] in ENDED
+    return "end" in period and times.bounds(start)[0] >= times.bounds(period["end"])[1]
 
 
-_BARE = {"resourceType", "id", "meta", "identifier", "status", "class", "subject", "participant"}
+_HEAD = {"resourceType", "id", "meta", "identifier", "status", "statusHistory", "class", "subject"}
+_BARE = _HEAD | {"participant"}
 
 
 def is_bare(encounter: Object) -> bool:

@@ -98,7 +98,7 @@ def identifiers(desk: Desk, pid: Segment) -> list[dict[str, Any]]:
                 continue
             desk.coverage.map(pid, number, "Patient.identifier")
             repeats = "system" not in made and any(item["value"] == made["value"] for item in found)
-            made = with_system(made, desk.message)
+            made = with_system(made, desk.message, desk.context.systems)
             known = any((item["system"], item["value"]) == (made["system"], made["value"]) for item in found)
             if not known and not (repeats and number != 3):
                 found.append(made)

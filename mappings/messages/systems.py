@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mappings.er7 import Message
 
 
@@ -35,9 +37,14 @@ def sender_systems(message: Message) -> frozenset[str]:
     return frozenset(f"urn:hl7:hd:{quote(name, safe='')}" for name in names if name)
 
 
-def with_system(identifier: dict[str, Any], message: Message) -> dict[str, Any]:
-    """Return an identifier with the sender's system where it has none."""
+def with_system(
+    identifier: dict[str, Any], message: Message, declared: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Return an identifier with the sender's system where it has none; ``declared`` are authorities whose
+    system is known, which the sender may be.
+    """
     if "system" in identifier:
         return identifier
     told = {key: value for key, value in identifier.items() if key == "type"}
-    return told | {"system": sender_system(message)} | identifier
+    known = (declared or {}).get(sender_name(message))
+    return told | {"system": known or sender_system(message)} | identifier

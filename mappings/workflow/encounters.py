@@ -21,7 +21,9 @@ MOVES: dict[str, tuple[str, ...]] = {
     "finished": (),
     "cancelled": (),
 }
-"""From -> to, one step. ``unknown`` is no state: what becomes known reports a fact."""
+"""From -> to, one step. ``unknown`` is no state: what becomes known reports a fact, and what is known does
+not become unknown, since from there it might begin anew.
+"""
 
 
 @cache
@@ -40,7 +42,7 @@ def reachable(before: str, *, admin: bool = False) -> tuple[str, ...]:
         if status not in found:
             found[status] = None
             ahead += MOVES[status]
-    return (*(status for status in found if status != before), ERROR, "unknown")
+    return (*(status for status in found if status != before), ERROR)
 
 
 def judge(before: str, wanted: str, role: str | None = None) -> None:

@@ -236,6 +236,9 @@ def _record_steps(present: State, wanted: State) -> list[Transition]:
     source = present.status if present.record_state == "normal" else present.record_state
     if wanted.record_state != "normal":
         return [transition(source, wanted.record_state)]
+    if present.record_state == "unknown" and present.status not in ("ordered", wanted.status):
+        # It was further on when it was lost: it does not begin anew.
+        return [transition(present.status, wanted.status)]
     if present.record_state == "unknown" or wanted.status == "cancelled":
         # What becomes known again reports a fact; a draft may be dropped without having been ordered.
         dropped = source == "draft" and wanted.status == "cancelled"

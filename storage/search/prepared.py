@@ -20,6 +20,8 @@ Values = dict[str, Any]
 
 MOST = 1000
 """So many statements are kept; one takes about ten kilobytes."""
+LARGEST = 5000
+"""Statements for larger shapes are not kept: callers could fill the memory with them."""
 
 _DIALECT = PGDialect_psycopg()
 
@@ -40,13 +42,15 @@ class Prepared(NamedTuple):
         return self.always | {name: slot.of(values) for name, slot in self.slots}
 
 
-@lru_cache(maxsize=MOST)
-def _prepared(make: Make, *shapes: Any) -> Prepared:
+def _made(make: Make, *shapes: Any) -> Prepared:
     compiled: Any = make(*shapes).compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
     slots = tuple((name, value) for name, value in compiled.params.items() if isinstance(value, Slot))
     always = {name: value for name, value in compiled.params.items() if not isinstance(value, Slot)}
     settled = all(_settled(shape) for shape in shapes if isinstance(shape, Query))
     return Prepared(str(compiled).encode(), always, slots, settled)
+
+
+_kept = lru_cache(maxsize=MOST)(_made)
 
 
 def _settled(query: Query) -> bool:
@@ -84,7 +88,9 @@ def statement(make: Make, *asked: Any) -> tuple[Prepared, Values]:
     ``make`` gets the same with slots in place of values: see ``storage.search.slots``.
     """
     shape = Shape()
-    prepared = _prepared(make, *[shape.of(each) for each in asked])
+    shapes = [shape.of(each) for each in asked]
+    large = shape.size > LARGEST
+    prepared = _made(make, *shapes)._replace(settled=False) if large else _kept(make, *shapes)
     return prepared, prepared.filled(shape.values)
 
 

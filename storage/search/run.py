@@ -48,7 +48,8 @@ def run(connection: Raw, query: Query) -> Page:
     matches = [Stored(*row[:_STORED]) for row in rows]
     total = len(matches) if cursor is None and not more else None
     if total is None and query.total != "none":
-        total = _total(connection, bound)
+        # What is estimated is not less than what is seen.
+        total = max(_total(connection, bound), len(matches) + more)
     return Page(
         matches,
         bring(connection, query.includes, matches),

@@ -26,14 +26,18 @@ from storage.search.query import (
     OfType,
     Query,
     Ref,
+    Said,
     Target,
     Together,
     Token,
+    Uri,
     When,
     Word,
 )
 
 Change = Callable[[Any], Any]
+
+_SLOT = 100
 
 
 @dataclass(frozen=True, order=True)
@@ -68,6 +72,12 @@ class Shape:
 
     def __init__(self) -> None:
         self.values: list[Any] = []
+        self.letters = 0
+
+    @property
+    def size(self) -> int:
+        """How large what is made of the shape gets, about: by its slots, and by the letters that stay."""
+        return self.letters + _SLOT * len(self.values)
 
     def of(self, asked: Any) -> Any:
         """Return what is asked, with slots in place of its values."""
@@ -78,6 +88,7 @@ class Shape:
     def _object(self, asked: Any) -> Any:
         kind: Any = asked.__class__
         if kind not in _TAKEN or (kind is Condition and _told_by_values(asked.targets)):
+            self.letters += _letters(asked)
             return asked
         return kind(*[way(self, getattr(asked, name)) for name, way in _ways(kind)])
 
@@ -102,10 +113,26 @@ class Shape:
 
     def kept(self, value: Any) -> Any:
         """Return what stays as it is."""
+        self.letters += _letters(value)
         return value
 
     def dropped(self, _value: Any) -> None:
         """Return nothing: what is told otherwise, and would only set apart what is alike."""
+
+
+def _letters(stays: Any) -> int:
+    """Return how many letters of what a caller may have asked for stay."""
+    match stays:
+        case str():
+            return len(stays)
+        case Uri(texts=texts):
+            return sum(map(len, texts))
+        case Said(text=text, parts=parts):
+            return len(text) + sum(map(_letters, parts))
+        case Condition(values=values):
+            return sum(len(value.code or "") for value in values if isinstance(value, Token))
+        case _:
+            return 0
 
 
 Way = Callable[[Shape, Any], Any]

@@ -31,6 +31,7 @@ from schemathesis.specs.openapi.checks import (
 
 from mappings.resources import REGISTRY
 from mappings.search import parameters
+from storage.session import Store
 from tests.fixtures.server import Fhir, Gateway, outcome
 from tests.strategies.resources import resource
 
@@ -71,13 +72,16 @@ Restock = Callable[[], str]
 
 
 @pytest.fixture
-def restock(fhir: Fhir) -> Restock:
-    """Let there be a patient with a visit, a procedure and a research case, once more; the case's id."""
+def restock(fhir: Fhir, store: Store, _wipe: str) -> Restock:
+    """Let there be a patient with a visit, a procedure and a research case, alone; the case's id."""
     subject = {"reference": "Patient/p"}
     ambulatory = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"}
     visit = {"status": "planned", "period": {"start": "2026-03-02"}, "class": ambulatory}
 
     def make() -> str:
+        # Anew each time: a visit that was told to be an error stays one.
+        with store.connection() as connection:
+            connection.execute(_wipe.encode())
         fhir.made("Patient", id="p", name=[{"family": "Doe"}], birthDate="1961-05")
         fhir.made("Encounter", id="v", subject=subject, **visit)
         fhir.made("Procedure", id="x", status="preparation", code={"text": "Hip"}, subject=subject)

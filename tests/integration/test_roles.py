@@ -384,6 +384,24 @@ def test_reads_are_told_within_moments(staff: Fhir, store: Store) -> None:
     assert "Doe" not in str(found)
 
 
+@pytest.mark.parametrize("by", ["number", "accession"])
+def test_an_order_that_is_read_by_its_number_is_told_as_read(staff: Fhir, store: Store, by: str) -> None:
+    made = staff.made("ServiceRequest", status="active", intent="order", **subject())
+    system = f"http://suture.example.org/fhir/sid/{'order' if by == 'number' else 'accession'}-number"
+    number = next(each["value"] for each in made["identifier"] if each["system"] == system)
+    start = datetime.now(UTC)
+    path = f"/api/v1/orders/search/{by}/{number}"
+    assert staff.http.get(path, headers={"x-user": "nurse"}).status_code == 200
+    found: list[dict[str, Any]] = []
+    deadline = time.monotonic() + 10
+    while not found and time.monotonic() < deadline:
+        time.sleep(0.1)
+        found = [each for each in trail(store, "RE") if each["at"] > start]
+    columns = ("action", "fhir_id", "patient", "username", "interface")
+    told_of = [tuple(each[column] for column in columns) for each in found]
+    assert told_of == [("R", made["id"], "p", "nurse", "rest")]
+
+
 # --- only known users ---------------------------------------------------------------------------------------
 
 

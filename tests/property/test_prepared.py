@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
@@ -106,3 +107,22 @@ def test_the_pages_of_a_search_share_a_statement(one: UUID, other: UUID, here: s
     assert first is second
     assert one in before.values()
     assert other in after.values()
+
+
+@pytest.mark.parametrize(
+    ("type_name", "name", "value"),
+    [
+        ("Patient", "_id", ",".join(f"i{number}" for number in range(500))),
+        ("Patient", "identifier", f"urn:{'x' * 10_000}|1"),
+        ("Patient", "_content", "x" * 10_000),
+        ("ValueSet", "url", f"http://x/{'x' * 10_000}"),
+        ("ValueSet", "url", ",".join(f"http://x/{number}" for number in range(1000))),
+    ],
+)
+def test_the_statement_of_a_search_for_very_much_is_not_kept(type_name: str, name: str, value: str) -> None:
+    query = parse(REGISTRY[type_name], [(name, value)], CONTEXT).query
+    first, _ = statement(page_statement, query, None)
+    second, _ = statement(page_statement, query, None)
+    assert first is not second
+    assert first == second
+    assert not first.settled

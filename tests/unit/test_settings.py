@@ -42,6 +42,7 @@ def test_every_setting_comes_from_the_environment_and_goes_back(monkeypatch: pyt
         "SUTURE_WORKERS": "3",
         "SUTURE_LOG_FORMAT": "json",
         "SUTURE_SITE_TIMEZONE": "Europe/Oslo",
+        "SUTURE_MRN_AUTHORITY": "HOSPITAL",
         "SUTURE_MAX_BODY_BYTES": "2048",
         "SUTURE_MAX_IMPORT_BYTES": "8192",
         "SUTURE_MLLP_MAX_FRAME_BYTES": "4096",

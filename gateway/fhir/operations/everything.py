@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from gateway.errors import UnsupportedParameterValue
 from gateway.fhir import compartment, params
 from gateway.fhir.conditions import condition
 from gateway.fhir.operations.call import Call
@@ -20,7 +21,7 @@ from gateway.fhir.view import WHOLE
 from mappings.compartments import care_date, members
 from mappings.operations import EVERYTHING
 from mappings.resources import REGISTRY
-from mappings.search import EVERY, SearchParameter
+from mappings.search import EVERY, SearchParameter, parameters
 from storage.model.resource import Resource
 from storage.search.query import Asked, ByType, Coded, Combined, Condition, Place, Sort
 
@@ -62,19 +63,31 @@ def _pairs(call: Call, names: tuple[str, ...]) -> list[Pair]:
 
 def _since(call: Call, context: Context) -> list[Asked]:
     since = call.one("_since")
-    made = since and condition(EVERY, "_lastUpdated", f"ge{since}", context)
+    made = since and condition(EVERY, "_lastUpdated", _bound(call, "_since", "ge", context), context)
     return [made] if made else []
 
 
 def _period(call: Call, context: Context, names: tuple[str, ...]) -> list[Asked]:
     """Return that a resource does not tell of care outside of the dates asked for."""
-    given = ((name, prefix, call.one(name)) for name, prefix in (("start", "ge"), ("end", "le")))
-    bounds = [(name, prefix + value) for name, prefix, value in given if value is not None]
+    given = [(name, prefix) for name, prefix in (("start", "ge"), ("end", "le")) if call.one(name)]
+    bounds = [(name, _bound(call, name, prefix, context)) for name, prefix in given]
     if not bounds:
         return []
     dated = [(name, found) for name in names if (found := care_date(REGISTRY[name])) is not None]
     outside = tuple((name, REGISTRY[name].table, _outside(found, bounds, context)) for name, found in dated)
     return [Combined("none", (ByType(outside),))]
+
+
+def _bound(call: Call, name: str, prefix: str, context: Context) -> str:
+    """Return a date of a call with a prefix, found to be one. Raises UnsupportedParameterValue."""
+    value = call.one(name) or ""
+    asked = Reading(replace(parameters(EVERY)["_lastUpdated"], name=name), "", context)
+    try:
+        read(asked, prefix + value)
+    except UnsupportedParameterValue:
+        allowed = "a date such as 2024, 2024-03, 2024-03-01 or 2024-03-01T09:30:00Z is needed"
+        raise asked.refuse(value, allowed) from None
+    return prefix + value
 
 
 def _outside(parameter: SearchParameter, bounds: list[tuple[str, str]], context: Context) -> Asked:

@@ -10,6 +10,7 @@ from litestar import Response, delete, patch, post, put
 from litestar.params import FromPath
 
 from gateway import errors
+from gateway.native.clinic_words import told_of
 from gateway.native.orders.answers import Order, one
 from gateway.native.orders.forms import CHANGES, STEPS, Cancellation, OrderChange, StatusChange
 from gateway.native.orders.judged import judged
@@ -33,15 +34,14 @@ LEAST = 10
 @put("/{order_id:str}", opt=call(body=OrderChange, answer=Order, examples=CHANGES))
 async def change_order(request: Ask, order_id: FromPath[str]) -> Response[bytes]:
     """Change when an order is booked for, its instructions and its notes."""
-    told = form(await request.body(), OrderChange).told()
-    see_texts(told)
+    told = told_of(form(await request.body(), OrderChange), records_of(request).site.zone)
     return await _done(request, order_id, lambda unit, order: _change(unit, order, told))
 
 
 @patch("/{order_id:str}/status", opt=call(body=StatusChange, answer=Order, examples=STEPS))
 async def change_status(request: Ask, order_id: FromPath[str]) -> Response[bytes]:
     """Take a step of the workflow; notes are added to those that are there."""
-    told = form(await request.body(), StatusChange).told()
+    told = told_of(form(await request.body(), StatusChange), records_of(request).site.zone)
     see_texts(told, cancellation_reason=LEAST)
     if not told.keys() & {"status", "on_hold"}:
         raise errors.Required("status is needed, or on_hold.", expression="status")

@@ -10,6 +10,7 @@ from litestar import Response, post
 from psycopg import Connection
 
 from gateway import errors
+from gateway.native.clinic_words import told_of
 from gateway.native.orders.answers import Order, one
 from gateway.native.orders.forms import ORDERS, NewImaging, NewLab, NewOrder, NewProcedure, OrderOf
 from gateway.native.orders.texts import see_texts
@@ -53,7 +54,7 @@ def _read(body: bytes) -> NewOrder:
 
 
 def _create(records: Records, caller: Caller, asked: OrderOf, sent: NewOrder) -> Order:
-    order_type, told = TYPES[type(sent)], sent.told()
+    order_type, told = TYPES[type(sent)], told_of(sent, records.site.zone)
 
     def work(unit: Unit) -> str:
         raw, at = unit.session.raw, unit.author.at

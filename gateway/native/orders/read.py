@@ -9,13 +9,13 @@ from litestar import Response, get
 from litestar.params import FromPath
 
 from gateway import errors
+from gateway.native.clinic_words import between
 from gateway.native.orders.answers import Order, one, shown
 from gateway.native.orders.forms import OrderFilters, Paged
-from gateway.native.words import Ask, answer, query, records_of
+from gateway.native.words import Ask, answer, caller_of, query, records_of
 from gateway.openapi.call import call
-from gateway.records import Records
-from mappings import order_forms
-from mappings.element import Refused
+from gateway.records import Caller, Records
+from mappings.order_forms import ACCOUNTS
 from storage import orders
 
 Told = dict[str, Any]
@@ -31,19 +31,25 @@ async def list_orders(request: Ask) -> Response[bytes]:
 @get("/{order_id:str}", opt=call(answer=Order))
 async def get_order(request: Ask, order_id: FromPath[str]) -> Response[bytes]:
     """Return one order."""
-    return answer(await asyncio.to_thread(_one, records_of(request), order_id, "id"))
+    return answer(await asyncio.to_thread(_one, records_of(request), order_id))
 
 
 @get("/search/number/{number:str}", opt=call(answer=Order))
 async def get_order_by_number(request: Ask, number: FromPath[str]) -> Response[bytes]:
     """Return the order with an order number."""
-    return answer(await asyncio.to_thread(_one, records_of(request), number, "order_number"))
+    return answer(
+        await asyncio.to_thread(_numbered, records_of(request), caller_of(request), number, "order_number")
+    )
 
 
 @get("/search/accession/{number:str}", opt=call(answer=Order))
 async def get_order_by_accession_number(request: Ask, number: FromPath[str]) -> Response[bytes]:
     """Return the order with an accession number."""
-    return answer(await asyncio.to_thread(_one, records_of(request), number, "accession_number"))
+    return answer(
+        await asyncio.to_thread(
+            _numbered, records_of(request), caller_of(request), number, "accession_number"
+        )
+    )
 
 
 @get("/patient/{patient_id:str}", opt=call(query=Paged, answer=list[Order]))
@@ -60,26 +66,22 @@ async def list_orders_of_visit(request: Ask, visit_id: FromPath[str]) -> Respons
     return answer(await asyncio.to_thread(_list_of, records_of(request), told, "Encounter", visit_id))
 
 
-def _one(records: Records, value: str, by: str) -> Order:
+def _one(records: Records, value: str, by: str = "id") -> Order:
     with records.store.connection() as connection:
         return one(connection, value, by)
 
 
+def _numbered(records: Records, caller: Caller, value: str, by: str) -> Order:
+    found = _one(records, value, by)
+    records.looks.note(caller, "ServiceRequest", fhir_id=found.id)
+    return found
+
+
 def _list(records: Records, told: Told) -> list[Order]:
-    skip, limit = told.pop("skip"), told.pop("limit")
-    for name, end in (("date_from", 0), ("date_to", 1)):
-        if name in told:
-            told[name] = _bounds(name, told[name])[end]
+    asked = between(told, records.site.zone)
+    skip, limit = asked.pop("skip"), asked.pop("limit")
     with records.store.connection() as connection:
-        return [shown(row) for row in orders.page(connection, told, skip, limit, order_forms.ACCOUNTS)]
-
-
-def _bounds(name: str, text: str) -> tuple[Any, Any]:
-    try:
-        return order_forms.bounds(name, text)
-    except Refused as refusal:
-        told = f"{refusal.message}; allowed: {refusal.allowed}"
-        raise errors.UnsupportedParameterValue(told, expression=name) from refusal
+        return [shown(row) for row in orders.page(connection, asked, skip, limit, ACCOUNTS)]
 
 
 def _list_of(records: Records, told: Told, resource_type: str, fhir_id: str) -> list[Order]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from gateway import errors
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+from gateway.native.clinic_words import plain
 
 
 def see_texts(told: dict[str, Any], **least: int) -> None:
@@ -15,14 +13,7 @@ def see_texts(told: dict[str, Any], **least: int) -> None:
     out. Raises ValueInvalid, naming the field.
     """
     for name, value in told.items():
-        for text in value if isinstance(value, list) else [value]:  # pyright: ignore[reportUnknownVariableType]
-            if isinstance(text, str):
-                _see(name, text, least.get(name, 1))
-
-
-def _see(name: str, text: str, least: int) -> None:
-    if _CONTROL.search(text):
-        raise errors.ValueInvalid("A text without control characters is needed", expression=name)
-    if len(text.strip()) < least:
-        needed = f"at least {least} characters" if least > 1 else "not blank"
-        raise errors.ValueInvalid(f"A text that is {needed} is needed", expression=name)
+        plain(name, value)
+        if name in least and len(str(value).strip()) < least[name]:
+            needed = f"A text of at least {least[name]} characters is needed"
+            raise errors.ValueInvalid(needed, expression=name)

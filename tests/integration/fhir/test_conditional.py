@@ -44,6 +44,8 @@ def test_a_conditional_create_stores_what_is_not_there_and_answers_what_is(fhir:
     assert first.status_code == 201
     again = fhir.post("Patient", patient(gender="female"), if_none_exist=CRITERIA)
     assert (again.status_code, again.content) == (200, first.content)
+    # With the type before it, as some clients send it.
+    assert fhir.post("Patient", patient(), if_none_exist=f"Patient?{CRITERIA}").content == first.content
     for header in ("location", "etag", "last-modified"):
         assert again.headers[header] == first.headers[header]
     assert total(fhir) == 1

@@ -138,7 +138,7 @@ def test_a_procedure_for_somebody_of_another_name_is_refused(board: Board, name:
         ({"cardiology_clearance": "perhaps"}, 422, "cardiology_clearance"),
         ({"stress_test_status": "ran"}, 422, "stress_test_status"),
         ({"procedure_type": ""}, 422, "procedure_type"),
-        ({"barriers": [" "]}, 422, "barriers"),
+        ({"barriers": [" "]}, 422, "barriers[0]"),
         ({"status": "completed"}, 422, None),
         ({"colour": "red"}, 422, None),
     ],
@@ -364,3 +364,93 @@ def test_a_procedure_does_not_move_to_another_patient(board: Board) -> None:
     problem(board.patch(made, patient_name="Jane Doe"), 422, "patient_name")
     problem(board.patch("nowhere", barriers=[]), 404)
     problem(board.http.get("/api/procedures/nowhere"), 404)
+
+
+# --- what is told reads well at every door ----------------------------------------------------------------
+
+
+def test_a_slot_without_a_zone_is_of_the_site_and_valid_over_fhir(board: Board, fhir: Fhir) -> None:
+    made = board.procedure(scheduled_start="2026-03-03T08:00", scheduled_end="2026-03-03T10:30:00")
+    assert made["scheduled_start"] == "2026-03-03T08:00:00+00:00"
+    assert made["scheduled_end"] == "2026-03-03T10:30:00+00:00"
+    stored = fhir.get(f"Procedure/{made['id']}").json()
+    assert fhir.put(f"Procedure/{made['id']}", stored | {"note": [{"text": "Seen"}]}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("fields", "expression"),
+    [
+        ({"scheduled_start": ""}, "scheduled_start"),
+        ({"scheduled_end": "soon"}, "scheduled_end"),
+        ({"scheduled_end": "2026-03-03T07:00:00Z"}, "scheduled_start"),
+        ({"scheduled_location": "OR\u0001"}, "scheduled_location"),
+        ({"notes": "a\u0007b"}, "notes"),
+        ({"barriers": ["labs", "b\u0001"]}, "barriers[1]"),
+        ({"procedure_type": "By\u0001pass"}, "procedure_type"),
+        ({"procedure_side": "up"}, "procedure_side"),
+        ({"estimated_minutes": 2**31}, "estimated_minutes"),
+        ({"estimated_minutes": 10**12}, "estimated_minutes"),
+    ],
+)
+def test_a_value_that_no_door_could_tell_is_refused_naming_the_field(
+    board: Board, fields: dict[str, Any], expression: str
+) -> None:
+    problem(board.patch(board.at("scheduled"), **fields), 422, expression)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expression"),
+    [
+        ({"barriers": ["a", "b"], "surgical_status": "near_ready"}, "barriers"),
+        ({"cardiology_clearance": False, "surgical_status": "ready"}, "cardiology_clearance"),
+        ({"stress_test_status": "ordered", "surgical_status": "ready"}, "stress_test_status"),
+        ({"consent_status": "refused", "surgical_status": "ready"}, "consent_status"),
+        ({"surgical_status": "scheduled"}, "scheduled_start"),
+        ({"surgical_status": "scheduled", "scheduled_start": "2026-03-03"}, "scheduled_location"),
+        ({"status": "in-progress"}, "surgical_status"),
+    ],
+)
+def test_what_a_step_lacks_is_named_as_this_door_names_it(
+    board: Board, fields: dict[str, Any], expression: str
+) -> None:
+    problem(board.patch(board.at("workup"), **fields), 422, expression)
+
+
+def test_a_step_that_is_refused_names_its_field(board: Board) -> None:
+    made = board.at("scheduled")
+    problem(board.patch(made, status="completed"), 409, "status")
+    board.patch(made, status="in-progress")
+    problem(board.patch(made, surgical_status="workup"), 409, "surgical_status")
+
+
+def test_notes_and_room_are_cleared_by_an_empty_text(board: Board) -> None:
+    made = board.procedure(notes="Latex allergy", scheduled_location="OR 3")["id"]
+    cleared = board.patch(made, notes="", scheduled_location="").json()
+    assert (cleared["notes"], cleared["scheduled_location"]) == (None, None)
+
+
+def test_a_deleted_procedure_is_gone(board: Board, fhir: Fhir) -> None:
+    made = board.at("workup")
+    assert fhir.ask("DELETE", f"Procedure/{made}").status_code == 204
+    problem(board.http.get(f"/api/procedures/{made}"), 410)
+    problem(board.patch(made, notes="x"), 410)
+
+
+def test_a_filter_that_is_given_twice_is_refused(board: Board) -> None:
+    asked = board.http.get("/api/procedures?status=preparation&status=completed")
+    problem(asked, 400, "status")
+
+
+def test_what_was_shown_may_be_sent_back_and_changes_nothing(board: Board, fhir: Fhir) -> None:
+    made = board.at("scheduled")
+    coded = {"coding": [{"system": "http://snomed.info/sct", "code": "265060000", "display": "Bypass"}]}
+    notes = [{"authorString": "Ada", "time": "2026-03-01", "text": "Latex"}, {"text": "Allergy"}]
+    value = fhir.get(f"Procedure/{made}").json() | {"code": coded, "note": notes}
+    assert fhir.put(f"Procedure/{made}", value).status_code == 200
+    stored, shown = fhir.get(f"Procedure/{made}").json(), board.get(f"procedures/{made}")
+    own = ("id", "created_at", "updated_at", "case_class", "arterial_findings")
+    sent = {name: told for name, told in shown.items() if name not in own}
+    assert board.patch(made, **sent).status_code == 200
+    assert fhir.get(f"Procedure/{made}").json() == stored
+    assert board.patch(made, **sent | {"estimated_minutes": 90}).json()["estimated_minutes"] == 90
+    assert fhir.get(f"Procedure/{made}").json()["code"] == coded

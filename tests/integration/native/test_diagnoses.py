@@ -137,6 +137,7 @@ def test_a_code_without_the_form_of_icd_10_is_refused(http: httpx.Client, visit:
         ({"encounter_id": "nobody"}, 404, "encounter_id"),
         ({"is_primary": "yes"}, 422, "is_primary"),
         ({"diagnosis_date": "today"}, 422, "diagnosis_date"),
+        ({"diagnosis_date": "2999-01-01"}, 422, "diagnosis_date"),
         ({"description": " "}, 422, "description"),
         ({"colour": "red"}, 422, "colour"),
     ],
@@ -151,9 +152,12 @@ def test_a_value_that_no_diagnosis_can_have_is_refused_by_name(
 
 def test_an_encounter_without_a_patient_here_takes_no_diagnosis(http: httpx.Client, fhir: Fhir) -> None:
     fhir.made("Encounter", id="v", status="planned", **{"class": AMBULATORY})
-    answer = http.post(PATH, json={"encounter_id": "v", "icd10_code": "I10"})
-    assert answer.status_code == 422
-    assert answer.json()["errors"][0]["expression"] == "encounter_id"
+    subject = {"reference": "Patient/awaited"}
+    fhir.made("Encounter", id="w", status="planned", subject=subject, **{"class": AMBULATORY})
+    for encounter in ("v", "w"):
+        answer = http.post(PATH, json={"encounter_id": encounter, "icd10_code": "I10"})
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["expression"] == "encounter_id"
 
 
 def test_what_is_not_here_and_what_cannot_be_asked_for_is_refused(

@@ -203,6 +203,7 @@ def test_a_change_over_fhir_keeps_who_may_know(http: httpx.Client, fhir: Fhir) -
         ({"size": 2**31}, "size"),
         ({"confidentiality": "X"}, "confidentiality"),
         ({"allowed_roles": ["boss"]}, "allowed_roles[0]"),
+        ({"allowed_roles": []}, "allowed_roles"),
         ({"data": "aGVsbG8="}, "data"),
     ],
 )

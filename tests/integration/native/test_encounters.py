@@ -6,15 +6,19 @@ import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 
 from gateway.mllp.framing import wrap
+from gateway.native.clinic_words import between
 from mappings.encounters import STATUSES
 from mappings.workflow.encounters import MOVES, reachable
-from storage.clinic import PARTICIPATION
+from storage.clinic import ENCOUNTERS, PARTICIPATION
+from storage.listing import page
 from storage.model.encounter import ENCOUNTER_TYPES
+from storage.session import Store
 from tests.fixtures.server import Fhir, Gateway
 
 PATH = "/api/v1/encounters"
@@ -211,6 +215,30 @@ def test_a_list_is_narrowed_by_each_filter(http: httpx.Client, fhir: Fhir, patie
         assert listed(http, **asked) == [each["id"] for each in found], asked
 
 
+@pytest.mark.parametrize(
+    ("began", "asked", "there"),
+    [
+        ("2025-02-03T22:00:00-05:00", {"date_from": "2025-02-03", "date_to": "2025-02-03"}, True),
+        ("2025-02-04T03:00:00Z", {"date_from": "2025-02-03", "date_to": "2025-02-03"}, True),
+        ("2025-02-03T22:00:00-05:00", {"date_from": "2025-02-04"}, False),
+        ("2025-02-03T01:00:00Z", {"date_from": "2025-02-03"}, False),
+        ("2025-02-03", {"date_from": "2025-02-03", "date_to": "2025-02-03"}, True),
+        ("2025-02-03", {"date_from": "2025-02-04"}, False),
+        ("2025-02-03", {"date_to": "2025-02-02"}, False),
+        ("2025-02-03", {"date_from": "0001", "date_to": "9999"}, True),
+    ],
+)
+def test_the_days_of_a_list_are_those_of_the_site(
+    fhir: Fhir, clean: Store, patient: str, began: str, asked: dict[str, str], there: bool
+) -> None:
+    subject, period = {"reference": f"Patient/{patient}"}, {"start": began}
+    fhir.made("Encounter", status="finished", subject=subject, period=period, **{"class": AMBULATORY})
+    filters = between(asked, ZoneInfo("America/New_York"))
+    with clean.connection() as connection:
+        rows, total = page(connection, ENCOUNTERS, filters, 0, 50)
+    assert (len(rows), total) == (there, there)
+
+
 def test_a_list_comes_in_pages(http: httpx.Client, patient: str) -> None:
     made = [begun(http, patient, encounter_date=f"2025-01-0{day}") for day in (3, 2, 1)]
     page = http.get(PATH, params={"page": 2, "page_size": 2}).json()
@@ -367,7 +395,7 @@ def see_step(http: httpx.Client, fhir: Fhir, made: dict[str, Any], before: str, 
 
 def test_the_table_of_steps_is_the_one_of_the_model() -> None:
     assert set(MOVES) | {"entered-in-error", "unknown"} == set(WORDS)
-    assert reachable("finished") == ("entered-in-error", "unknown")
+    assert reachable("finished") == ("entered-in-error",)
     assert "planned" not in reachable("arrived")
 
 

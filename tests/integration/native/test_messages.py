@@ -223,4 +223,4 @@ def test_the_metrics_count_messages_by_what_became_of_them(http: httpx.Client, p
     text = http.get("/metrics").text
     assert "# TYPE suture_hl7_messages gauge" in text
     assert "suture_hl7_oldest_waiting_seconds" in text
-    assert "suture_requests_total" in text
+    assert "suture_request_duration_seconds" in text

@@ -270,6 +270,16 @@ def test_a_change_that_is_wrong_changes_nothing(http: httpx.Client) -> None:
     assert http.get(f"{PATIENTS}/{made['id']}").json() == made
 
 
+def test_what_other_doors_let_stand_may_be_sent_back(http: httpx.Client, fhir: Fhir) -> None:
+    made = fhir.made("Patient", name=[{"text": "J. Doe"}], telecom=[{"system": "phone", "value": "7"}])
+    shown = http.get(f"{PATIENTS}/{made['id']}").json()
+    again = http.patch(f"{PATIENTS}/{made['id']}", json=shown)
+    assert (again.status_code, again.json()) == (200, shown)
+    assert fhir.get(f"Patient/{made['id']}").json() == made
+    moved = http.patch(f"{PATIENTS}/{made['id']}", json=shown | {"city": "Chicago"}).json()
+    assert (moved["city"], moved["phone_home"]) == ("Chicago", "7")
+
+
 def test_texts_of_lists_that_stay_keep_their_resources(http: httpx.Client, fhir: Fhir) -> None:
     made = post(http, allergies="Penicillin; Latex", medical_history="Asthma")
     before = fhir.get(f"AllergyIntolerance?patient={made['id']}").json()["entry"]

@@ -212,6 +212,7 @@ def test_all_encounters_of_the_patient_are_listed_and_nobody_elses(
         ({"billing_codes": [{"code": "99213", "modifier": " "}]}, "billing_codes[0].modifier"),
         ({"billing_codes": [{"code": "A 1", "system": "our tariff"}]}, "billing_codes[0].system"),
         ({"diagnosis": ""}, "diagnosis"),
+        ({"visit_date": "2999-02-03"}, "vital_signs"),
     ],
 )
 def test_a_value_that_no_visit_can_have_is_refused_by_name_and_nothing_is_kept(

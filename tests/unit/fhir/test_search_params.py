@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -39,11 +40,20 @@ def day(text: str) -> datetime:
         (r"a\\,b", ["a\\", "b"]),
         (r"a\|b", ["a|b"]),
         (r"a\$b\x", [r"a$b\x"]),
+        (r"a\,b,c\|,$|", ["a,b", "c|", "$|"]),
+        ("a,b\\", ["a", "b\\"]),
         (",", ["", ""]),
     ],
 )
 def test_commas_part_alternatives_unless_escaped(text: str, parts: list[str]) -> None:
     assert [unescape(part) for part in split(text, ",")] == parts
+
+
+@pytest.mark.parametrize("text", ["x" * 1_000_000, r"\," * 500_000, "x" * 1_000_000 + r"\,"])
+def test_a_very_long_value_is_read_in_no_time(text: str) -> None:
+    began = time.process_time()
+    assert split(text, ",") == [text]
+    assert time.process_time() - began < 3
 
 
 @pytest.mark.parametrize("text", ["a=%FF", "a=%00", "&".join(f"a{n}=1" for n in range(1001))])
@@ -362,3 +372,56 @@ def test_chains_that_lead_nowhere_are_refused(text: str) -> None:
     with pytest.raises(Problem) as caught:
         search("Observation", text)
     assert caught.value.status == 400
+
+
+def _many(count: int, value: str) -> str:
+    return ",".join(value.replace("N", str(number)) for number in range(count))
+
+
+@pytest.mark.parametrize(
+    ("type_name", "allowed", "refused"),
+    [
+        ("Patient", _many(100, "name=N&"), _many(101, "name=N&")),
+        ("Patient", "name=" + _many(2000, "N"), "name=" + _many(2001, "N")),
+        ("Location", "near=" + _many(400, "1|2"), "near=" + _many(401, "1|2")),
+        (
+            "Observation",
+            "combo-code-value-quantity=" + _many(200, "aN$1||mg"),
+            "combo-code-value-quantity=" + _many(1000, "aN$1||mg"),
+        ),
+        (
+            "Observation",
+            _many(50, "subject:Patient.name=N&"),
+            _many(51, "subject:Patient.name=N&"),
+        ),
+        (
+            "Patient",
+            _many(25, "_has:Observation:subject:performer:Practitioner.name=N&"),
+            _many(26, "_has:Observation:subject:performer:Practitioner.name=N&"),
+        ),
+        (
+            "Observation",
+            "_filter=" + "&_filter=".join([" or ".join(["patient.name eq a"] * 40)] * 2),
+            "_filter=" + "&_filter=".join([" and ".join(["patient.name eq a"] * 40)] * 2),
+        ),
+    ],
+)
+def test_a_search_that_the_database_would_plan_for_long_is_refused(
+    type_name: str, allowed: str, refused: str
+) -> None:
+    assert search(type_name, allowed.replace("&,", "&")).query.conditions
+    with pytest.raises(BadRequest) as caught:
+        search(type_name, refused.replace("&,", "&"))
+    assert " may have " in caught.value.issues[0].diagnostics
+
+
+@pytest.mark.parametrize("step", ["", "/a" * 100, "|1" + ".1" * 100])
+def test_urls_above_one_are_so_many_as_can_be_asked_for(step: str) -> None:
+    assert search("ValueSet", f"url:above=http://x{step}").query.conditions
+
+
+@pytest.mark.parametrize("url", ["http://x" + "/a" * 101, "http://x|1" + ".1" * 101])
+def test_a_url_of_very_many_steps_has_no_above(url: str) -> None:
+    with pytest.raises(UnsupportedParameterValue) as caught:
+        search("ValueSet", f"url:above={url}")
+    assert "100 steps" in caught.value.issues[0].diagnostics

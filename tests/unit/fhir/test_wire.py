@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import NotParseable
 from gateway.fhir.wire import DEEPEST, accepts_json, decode, encode, is_json
-from storage.lexical import Spelt
+from storage.lexical import DECODER, Spelt
 
 
 def refusal(body: bytes) -> NotParseable:
@@ -218,3 +218,9 @@ def test_what_may_be_answered_in_json(
     header: str | None, format_parameter: str | None, expected: bool
 ) -> None:
     assert accepts_json(header, format_parameter) is expected
+
+
+@pytest.mark.parametrize("text", ['{"a":-0}', '{"a":[-0,0,-0.0,1e-0]}', '{"a":{"b":-0},"c":"x -0 y"}'])
+def test_the_sign_of_zero_is_kept(text: str) -> None:
+    assert encode(decode(text.encode())).decode() == text
+    assert encode(DECODER.decode(text)).decode() == text

@@ -42,3 +42,9 @@ def test_an_admin_alone_reopens_what_is_finished() -> None:
     judge("finished", "in-progress", "admin")
     with pytest.raises(IllegalTransition):
         judge("finished", "in-progress", "nurse")
+
+
+@pytest.mark.parametrize("before", [*MOVES, "entered-in-error"])
+def test_what_is_known_does_not_become_unknown_and_so_begin_anew(before: str) -> None:
+    with pytest.raises(IllegalTransition):
+        judge(before, "unknown")

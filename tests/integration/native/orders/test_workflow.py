@@ -11,7 +11,17 @@ import pytest
 
 from storage.model.order import STATUSES
 from storage.session import Store
-from tests.integration.native.orders.conftest import REASON, SITE, SLOT, Desk, good, refused, workflow
+from tests.integration.native.orders.conftest import (
+    LAB,
+    PROCEDURE,
+    REASON,
+    SITE,
+    SLOT,
+    Desk,
+    good,
+    refused,
+    workflow,
+)
 
 LEGAL = {
     ("ordered", "scheduled"),
@@ -264,3 +274,59 @@ def test_a_result_by_message_reports_the_order(desk: Desk, send: Callable[[str],
     assert found["status"] == "reported"
     assert found["reported_date"].startswith("2026-03-02T09:55")
     refused(desk.cancel(made["id"]), 409, "status")
+
+
+def booked(desk: Desk) -> str:
+    """Order a procedure, and book it on the board as ``begins``; return the order's id."""
+    order = desk.made(PROCEDURE)["id"]
+    readiness = [
+        {"url": "surgicalStatus", "valueCode": "scheduled"},
+        {"url": "scheduledLocation", "valueReference": {"display": "OR 3"}},
+        {"url": "scheduledPeriod", "valuePeriod": {"start": SLOT}},
+    ]
+    desk.fhir.made(
+        "Procedure",
+        id="begins",
+        status="preparation",
+        subject={"reference": "Patient/p"},
+        basedOn=[{"reference": f"ServiceRequest/{order}"}],
+        extension=[{"url": f"{SITE}/StructureDefinition/or-readiness", "extension": readiness}],
+    )
+    assert (desk.get(order)["status"], desk.get(order)["scheduled_date"]) == ("scheduled", SLOT)
+    return order
+
+
+def test_an_order_keeps_its_time_when_its_procedure_begins(desk: Desk) -> None:
+    order = booked(desk)
+    good(desk.http.patch("/api/procedures/begins", json={"status": "in-progress"}))
+    assert (desk.get(order)["status"], desk.get(order)["scheduled_date"]) == ("in_progress", SLOT)
+
+
+def test_an_order_gives_back_the_time_of_a_procedure_that_is_deleted(desk: Desk) -> None:
+    order = booked(desk)
+    assert desk.fhir.ask("DELETE", "Procedure/begins").status_code == 204
+    assert (desk.get(order)["status"], desk.get(order)["scheduled_date"]) == ("ordered", None)
+
+
+def test_a_time_without_a_zone_is_of_the_site_and_valid_over_fhir(desk: Desk) -> None:
+    order = desk.made(LAB | {"collection_date": "2027-03-01T07:30"})
+    assert order["order_details"]["collection_date"] == "2027-03-01T07:30:00+00:00"
+    moved = desk.moved(order["id"], status="scheduled", scheduled_date="2027-03-01T10:00")
+    assert moved["scheduled_date"] == "2027-03-01T10:00:00+00:00"
+    changed = good(desk.ask("PUT", f"/{order['id']}", {"scheduled_date": "2027-03-02T10:00:00"}))
+    assert changed["scheduled_date"] == "2027-03-02T10:00:00+00:00"
+    stored = desk.fhir.get(f"ServiceRequest/{order['id']}").json()
+    assert desk.fhir.put(f"ServiceRequest/{order['id']}", stored | {"priority": "stat"}).status_code == 200
+
+
+def test_an_order_that_becomes_known_again_goes_on_from_where_it_stood(desk: Desk) -> None:
+    order = desk.in_state("reported")
+    desk.fhir.put(
+        f"ServiceRequest/{order}", desk.fhir.get(f"ServiceRequest/{order}").json() | {"status": "unknown"}
+    )
+    lost = desk.fhir.get(f"ServiceRequest/{order}").json()
+    bare = {name: value for name, value in lost.items() if name != "extension"}
+    for status in ("active", "revoked"):
+        assert desk.fhir.put(f"ServiceRequest/{order}", bare | {"status": status}).status_code == 409
+    assert desk.fhir.put(f"ServiceRequest/{order}", lost | {"status": "completed"}).status_code == 200
+    assert desk.get(order)["status"] == "reported"
