@@ -87,7 +87,7 @@ async def replay_messages(request: Ask) -> Response[bytes]:
 @post("/{message_id:str}/replay", status_code=200, opt=call(body=ReplayOne, answer=OutcomeShown, status=200))
 async def replay_message(request: Ask, message_id: FromPath[str]) -> Response[bytes]:
     """Apply a message once more, or show what that would change."""
-    key, sent = key_of(message_id), form(await request.body(), ReplayOne)
+    sent, key = form(await request.body(), ReplayOne), key_of(message_id)
     (outcome,) = await asyncio.to_thread(_replay, request, [key], dry_run=sent.dry_run)
     if outcome.skipped is not None:
         raise errors.Conflict(outcome.skipped, expression="id")
