@@ -224,7 +224,8 @@ def test_an_export_of_any_size_needs_the_memory_of_a_batch(
     for path in paths:
         with registry.http.stream("GET", path) as answer:
             assert sum(map(len, answer.iter_bytes())) > 40_000_000
-    assert peak(fresh) - before < 20_000
+    # Held whole, 40 MB of text would take more than twice as much, as objects and as text.
+    assert peak(fresh) - before < 40_000
 
 
 def peak(gateway: Gateway) -> int:
