@@ -18,9 +18,9 @@ from weakref import WeakKeyDictionary
 
 from psycopg import DataError, InterfaceError
 from psycopg.adapt import PyFormat, Transformer
-from psycopg.errors import error_from_result
+from psycopg.errors import InvalidSqlStatementName, error_from_result
 from psycopg.generators import fetch_many, send
-from psycopg.pq import ConnStatus, ExecStatus
+from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 
 from storage.model.columns import Row
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from psycopg.pq.abc import PGconn, PGresult
 
 Values = Sequence[bytes | None]
+Asked = tuple[bytes, Values, Sequence[int], int, "Answer"]
 
 MOST_KNOWN = 500
 """Statements that a connection keeps prepared; past that it begins anew."""
@@ -117,7 +118,7 @@ class Trip:
     def __init__(self, connection: Connection[Any]) -> None:
         self.connection = connection
         self._known = _known.setdefault(connection, {})
-        self._waiting: list[tuple[bytes, Values, Sequence[int], int, Answer]] = []
+        self._waiting: list[Asked] = []
 
     def ask(
         self, statement: bytes, values: Values, formats: Sequence[int] | None = None, *, binary: bool = False
@@ -140,6 +141,16 @@ class Trip:
         if not self._waiting:
             return
         waiting, self._waiting = self._waiting, []
+        try:
+            self._go(waiting)
+        except InvalidSqlStatementName:
+            # The driver let go of them after a rollback that nobody told of, as of a stream that was left.
+            if self.connection.pgconn.transaction_status != TransactionStatus.IDLE:
+                raise
+            self._known.clear()
+            self._go(waiting)
+
+    def _go(self, waiting: list[Asked]) -> None:
         if len(self._known) > MOST_KNOWN:
             forget(self.connection)
             self._known = _known.setdefault(self.connection, {})
@@ -161,9 +172,7 @@ class Trip:
             if answer is not None:
                 answer.result = result
 
-    def _post(
-        self, raw: PGconn, waiting: list[tuple[bytes, Values, Sequence[int], int, Answer]]
-    ) -> list[Answer | None]:
+    def _post(self, raw: PGconn, waiting: list[Asked]) -> list[Answer | None]:
         """Hand statements to the driver, those that are new with a PREPARE before them."""
         answers: list[Answer | None] = []
         for statement, values, formats, binary, answer in waiting:

@@ -136,3 +136,13 @@ def test_a_connection_does_not_keep_statements_without_end(raw: Raw, monkeypatch
     row = raw.execute("SELECT count(*) FROM pg_prepared_statements", prepare=False).fetchone()
     assert row is not None
     assert row[0] <= 7
+
+
+def test_a_statement_that_the_driver_let_go_of_is_prepared_anew(clean: Store) -> None:
+    with clean.connection() as connection:
+        assert ask(connection, b"SELECT $1::int + 1", 1).rows() == [(2,)]
+        connection.execute("DEALLOCATE ALL")
+        assert ask(connection, b"SELECT $1::int + 1", 2).rows() == [(3,)]
+        with pytest.raises(psycopg.errors.InvalidSqlStatementName), connection.transaction():
+            connection.execute("DEALLOCATE ALL")
+            ask(connection, b"SELECT $1::int + 1", 3)
