@@ -6,7 +6,7 @@ consistent snapshot, whatever is written meanwhile, and holds no more than a bat
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
@@ -127,7 +127,7 @@ def page(
     return rows(connection, [row[0] for row in found]), total[0] if total else 0
 
 
-def stream(connection: Connection[Any], filters: Mapping[str, Any], batch: int = 500) -> Iterator[Row]:
+def stream(connection: Connection[Any], filters: Mapping[str, Any], batch: int = 500) -> Generator[Row]:
     """Yield the flat records of all live patients that filters leave, as they are when it begins, oldest
     first. The connection is taken until the end.
     """

@@ -133,7 +133,7 @@ def instruments(connection: Connection[Any], code: str | None = None) -> list[In
 
 def stream(
     connection: Connection[Any], kind: CaseKind, tests: Sequence[Test]
-) -> Iterator[tuple[Row, list[Score]]]:
+) -> Generator[tuple[Row, list[Score]]]:
     """Yield all live cases that filters leave, with their scores, as they are when it begins, oldest first.
 
     The connection is taken until the end.
@@ -147,7 +147,7 @@ def stream(
                 yield case, found[case["row_id"]]
 
 
-def contents(connection: Connection[Any], kind: CaseKind, tests: Sequence[Test]) -> Iterator[bytes]:
+def contents(connection: Connection[Any], kind: CaseKind, tests: Sequence[Test]) -> Generator[bytes]:
     """Yield the stored bytes of all live cases that filters leave, each followed by those of its members.
 
     As ``stream``: as they are when it begins, and the connection is taken until the end.

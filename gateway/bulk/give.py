@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
 from typing import Any
 
 from gateway import audit
@@ -30,8 +31,9 @@ def template(*, example: bool = False) -> bytes:
 def sheet(records: Records, caller: Caller, filters: Mapping[str, Any]) -> Pieces:
     """Yield a sheet of patients, a row each, which an import reads back as it was. Raises Forbidden."""
     role = _begun(records, caller, "csv", filters)
-    with records.store.connection() as connection:
-        rows = (flat.masked(row, role) for row in stored.stream(connection, filters))
+    # Closed before the connection is given back: its transaction ends with it, whoever stops asking.
+    with records.store.connection() as connection, closing(stored.stream(connection, filters)) as found:
+        rows = (flat.masked(row, role) for row in found)
         sheet_of = in_batches(([kept(row[name]) for name in stored.NAMES] for row in rows), lines)
         yield from headed(lines([stored.NAMES]), sheet_of)
 
@@ -43,9 +45,9 @@ def objects(records: Records, caller: Caller, filters: Mapping[str, Any]) -> Pie
     def written(rows: Iterator[dict[str, Any]]) -> bytes:
         return b"".join(b",\n" + ENCODER.encode(flat.masked(row, role)) for row in rows)
 
-    with records.store.connection() as connection:
+    with records.store.connection() as connection, closing(stored.stream(connection, filters)) as found:
         begun = False
-        for piece in in_batches(stored.stream(connection, filters), written):
+        for piece in in_batches(found, written):
             yield piece if begun else b"[" + piece[1:]
             begun = True
         yield b"\n]\n" if begun else b"[]\n"

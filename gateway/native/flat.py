@@ -164,14 +164,17 @@ def _change_finding(unit: Unit, key: UUID, name: str, value: Any, me: str) -> No
 
 
 def _change_list(unit: Unit, key: UUID, name: str, value: str | None, me: str) -> None:
-    """Keep what is still told, add what is new, delete what is told no more."""
+    """Keep what is still told, in the words that tell it now, add what is new, delete what is told no more."""
     table = {"allergies": "allergy", "medications": "medication"}[name]
     present = flat_parts.listed(unit.session.raw, key, table)
     wanted = {lists.key(text): text for text in lists.parted(value)}
-    for gone, text in present:
-        if wanted.pop(lists.key(text), None) is None:
-            for record in unit.load(lists.TYPES[name], [gone]):
-                unit.delete(record)
+    for row, text in present:
+        told = wanted.pop(lists.key(text), None)
+        if told == lists.spelling(text):
+            continue
+        for record in unit.load(lists.TYPES[name], [row]):
+            content = _content(unit, record)
+            _put(unit, record, content, lists.respelt(content, name, told) if told else None)
     for text in wanted.values():
         _new(unit, lists.MADE[name](text, me, render_instant(unit.author.at)))
 

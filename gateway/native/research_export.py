@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
+from contextlib import closing
 
 from litestar import get
 from litestar.params import FromPath
@@ -36,7 +37,7 @@ async def export_sheet(request: Ask, kind: FromPath[str]) -> Stream:
     named = kind_named(kind)
     asked = tests(request, named)
     await asyncio.to_thread(_see, records_of(request), caller_of(request))
-    return await streamed(_sheet(records_of(request), named, asked), CSV, f"{kind}.csv")
+    return await streamed(pieces_of_sheet(records_of(request), named, asked), CSV, f"{kind}.csv")
 
 
 @get(
@@ -49,7 +50,7 @@ async def export_resources(request: Ask, kind: FromPath[str]) -> Stream:
     named = kind_named(kind)
     asked = tests(request, named)
     await asyncio.to_thread(_see, records_of(request), caller_of(request))
-    return await streamed(_resources(records_of(request), named, asked), NDJSON, f"{kind}.ndjson")
+    return await streamed(pieces_of_resources(records_of(request), named, asked), NDJSON, f"{kind}.ndjson")
 
 
 def _see(records: Records, caller: Caller) -> None:
@@ -57,17 +58,22 @@ def _see(records: Records, caller: Caller) -> None:
     records.unit(caller, lambda _: None)
 
 
-def _sheet(records: Records, kind: CaseKind, asked: Sequence[Test]) -> Pieces:
+def pieces_of_sheet(records: Records, kind: CaseKind, asked: Sequence[Test]) -> Pieces:
+    """Yield a sheet of the cases that filters leave, a row each, as they are when it begins."""
     with records.store.connection() as connection:
         chosen = sheet.scored_here(kind, registry.instruments(connection))
-        cases = registry.stream(connection, kind, asked)
-        rows = in_batches(sheet.rows(kind, chosen, cases), lines)
-        yield from headed(lines([sheet.header(kind, chosen)]), rows)
+        # Closed before the connection is given back: its transaction ends with it, whoever stops asking.
+        with closing(registry.stream(connection, kind, asked)) as cases:
+            rows = in_batches(sheet.rows(kind, chosen, cases), lines)
+            yield from headed(lines([sheet.header(kind, chosen)]), rows)
 
 
-def _resources(records: Records, kind: CaseKind, asked: Sequence[Test]) -> Generator[bytes]:
-    with records.store.connection() as connection:
-        stored = registry.contents(connection, kind, asked)
+def pieces_of_resources(records: Records, kind: CaseKind, asked: Sequence[Test]) -> Pieces:
+    """Yield the stored bytes of the cases that filters leave and of their members, one in each line."""
+    with (
+        records.store.connection() as connection,
+        closing(registry.contents(connection, kind, asked)) as stored,
+    ):
         yield from in_batches(stored, lambda found: b"".join(content + b"\n" for content in found))
 
 

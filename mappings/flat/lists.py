@@ -21,6 +21,11 @@ def parted(value: str | None) -> list[str]:
     return list({key(part): part for part in reversed([*found]) if part}.values())[::-1]
 
 
+def spelling(text: str) -> str:
+    """Return a text as one of a list: spaces are one, and no ``;`` is in it."""
+    return " ".join(text.replace(";", ",").split())
+
+
 def key(text: str) -> str:
     """Return what two texts have in common that say the same."""
     return fold(text.replace(";", ","))
@@ -46,6 +51,16 @@ def medication(text: str, patient: str, at: str) -> Object:
         "subject": {"reference": patient},
         "dateAsserted": at,
     }
+
+
+CONCEPT = {"allergies": "code", "medications": "medicationCodeableConcept"}
+"""Field -> the element that tells what it is."""
+
+
+def respelt(present: Object, name: str, text: str) -> Object:
+    """Return a resource of a list with its text written in another way, its codings as they were."""
+    element = CONCEPT[name]
+    return present | ({element: present[element] | {"text": text}} if element in present else {})
 
 
 MADE: dict[str, Callable[[str, str, str], Object]] = {"allergies": allergy, "medications": medication}

@@ -214,6 +214,8 @@ def _concepts(value: dict[str, Any]) -> Iterator[str]:
         first, second, third = (*parts, blank, blank, blank)[:3]
         versions = [str(item.get("version") or "") for item in (*listed[:3], {}, {}, {})][:3]
         yield components(*first, *second, versions[0], versions[1], text, *third, versions[2])
+        # A reader may take the first triplet for a code of its own table: the second is left as it is.
+        yield components(*blank, *first, "", versions[0], text)
         yield components(first[0]) if not named else components(*first)
         for before in INNER:
             yield components(*[""] * before, tuple(first))

@@ -40,6 +40,7 @@ LINES: list[tuple[str, Line, V2]] = [
     for line, fields, _ in v2_lines(mapping, SEGMENTS)
     for field in fields
 ]
+ALTERNATE_WITH_ITS_VERSION = "^^^M^^^^2.5"
 CONTEXT = V2Context(UTC, {"MRN": "https://hospital.example.org/mrn"})
 
 words = st.text(
@@ -107,6 +108,7 @@ def read(line: Line, field: V2, text: str) -> Any:
 )
 @settings(max_examples=20)
 @given(text=repetitions)
+@example(text=ALTERNATE_WITH_ITS_VERSION)
 def test_what_a_field_is_read_as_is_written_so(line: Line, field: V2, text: str) -> None:
     value = read(line, field, text)
     if value is None:

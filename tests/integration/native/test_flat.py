@@ -345,6 +345,12 @@ def test_whatever_is_written_is_read(records: Records, values: dict[str, Any], l
     assert_says(found, sent | new)
 
 
+def test_an_item_of_a_list_is_told_in_the_words_that_were_sent_last(records: Records) -> None:
+    patient = made(records, EXAMPLE | {"mrn": str(records.new_id()), "allergies": "latex;penicillin"})
+    assert changed(records, patient, {"allergies": "Penicillin; latex"})["allergies"] == "latex; Penicillin"
+    assert changed(records, patient, {"medications": "Aspirin"})["allergies"] == "latex; Penicillin"
+
+
 def assert_says(found: dict[str, Any], sent: dict[str, Any]) -> None:
     for name, value in sent.items():
         field = BY_NAME[name]

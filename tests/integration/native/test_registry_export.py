@@ -5,12 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg.pq import TransactionStatus
+from sqlalchemy import event
 
+from gateway.app import new_id, now
+from gateway.bulk import give
+from gateway.native import research_export
+from gateway.native.streams import Pieces
+from gateway.records import Caller, Records
 from mappings.research.asked import filters
 from mappings.research.sheet import TIMEPOINTS
 from storage import registry as stored
@@ -20,6 +27,7 @@ from tests.fixtures.registry import Registry
 from tests.fixtures.server import Fhir, Gateway
 
 Row = dict[str, str]
+HIPSCOPE = KINDS["rc_hipscope"]
 
 
 def sheet(registry: Registry, asked: str) -> list[Row]:
@@ -178,6 +186,37 @@ def test_who_goes_away_in_the_middle_leaves_nothing_behind(
         answer = registry.get("hipscope/export/csv")
         assert len(answer.text.splitlines()) == 3002
     assert written() == ""
+
+
+REQUIRED = {"first_name": "Ann", "last_name": "Lee", "date_of_birth": "1980-02-03", "sex": "F"}
+EXPORTS: dict[str, Callable[[Records], Pieces]] = {
+    "cases as a sheet": lambda records: research_export.pieces_of_sheet(records, HIPSCOPE, []),
+    "cases as resources": lambda records: research_export.pieces_of_resources(records, HIPSCOPE, []),
+    "patients as a sheet": lambda records: give.sheet(records, Caller("csv"), {}),
+    "patients as objects": lambda records: give.objects(records, Caller("csv"), {}),
+}
+
+
+@pytest.mark.parametrize("export", EXPORTS.values(), ids=EXPORTS.keys())
+def test_a_connection_is_at_rest_when_an_abandoned_export_gives_it_back(
+    registry: Registry, store: Store, database_url: str, export: Callable[[Records], Pieces]
+) -> None:
+    registry.case("hipscope", notes="x")
+    multiply(store, 600)
+    people = [{**REQUIRED, "mrn": f"gone-{place}"} for place in range(600)]
+    assert registry.http.post("/api/v1/patients/bulk/create", json={"patients": people}).status_code < 300
+    given_back: list[TransactionStatus] = []
+    alone = Store(database_url, pool_size=1)
+    try:
+        event.listen(alone.engine, "reset", lambda raw, *_: given_back.append(raw.info.transaction_status))
+        begun = export(Records(alone, now, new_id))
+        assert len(next(begun)) > 100
+        begun.close()
+        assert given_back[-1] is TransactionStatus.IDLE
+        with alone.connection() as connection:
+            assert connection.execute("SELECT count(*) FROM rc_hipscope").fetchone() == (601,)
+    finally:
+        alone.close()
 
 
 def test_an_export_is_of_the_moment_when_it_began(registry: Registry, store: Store) -> None:
