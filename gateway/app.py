@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import random
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -28,11 +29,14 @@ from gateway.known import HEADER, known_users
 from gateway.mllp.metrics import Counted
 from gateway.mllp.outbound import Outbound
 from gateway.mllp.server import Listener
+from gateway.mllp.tls import client_of
 from gateway.native.routes import NATIVE
 from gateway.openapi import page
+from gateway.origins import Origins
 from gateway.pages.messages import PAGES
 from gateway.records import Records
 from gateway.settings import Settings, split_origins
+from gateway.unread import Unread
 from storage.session import Store
 
 _log = structlog.get_logger(__name__)
@@ -71,6 +75,11 @@ TO_PAGES = (
 """Headers of answers that it may see."""
 
 
+_NOISE = random.Random()  # noqa: S311
+"""Ids are no secrets, and each row has one. Workers, which are forked, begin with a seed of their own."""
+os.register_at_fork(after_in_child=_NOISE.seed)
+
+
 def now() -> datetime:
     """Return the time, in UTC."""
     return datetime.now(UTC)
@@ -82,7 +91,7 @@ def new_id() -> UUID:
     """
     millis, nanos = divmod(time.time_ns(), 1_000_000)
     fraction = (nanos << 12) // 1_000_000
-    noise = int.from_bytes(os.urandom(8)) & (1 << 62) - 1
+    noise = _NOISE.getrandbits(62)
     return UUID(int=millis << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | noise)
 
 
@@ -110,7 +119,7 @@ def create_app(
     records = Records(store, clock, make_id, settings.site_timezone, settings.mrn_authority)
     listener = Listener(records, settings)
     jobs = Jobs(store, clock, make_id, settings)
-    outbound = Outbound(store, clock)
+    outbound = Outbound(store, clock, client=client_of(settings))
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncGenerator[None]:
@@ -136,7 +145,7 @@ def create_app(
         cors_config=pages,
         before_send=[allow.tell, vary("Accept-Encoding", *(["Origin"] if pages else []), in_formats=BASE)],
         openapi_config=page.config(),
-        middleware=[Hosts(), health.Metered()],
+        middleware=[Hosts(), Origins(split_origins(settings.cors_origins)), health.Metered(), Unread()],
         logging_config=None,
         debug=False,
     )

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from storage.writer import Change
 
 Action = Literal["C", "R", "U", "D", "E"]
-Outcome = Literal["0", "4"]
-"""Done, or refused to who asked."""
 
 ACTIONS: dict[str, Action] = {"create": "C", "update": "U", "patch": "U", "delete": "D"}
 """What a version does -> what the trail calls it."""

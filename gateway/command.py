@@ -19,6 +19,8 @@ from gateway.settings import PREFIX, Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 FAILED = 1
+WIDEST = 1000
+"""Columns of a table that is not shown in a terminal, whose own width it would have."""
 
 
 def settings_options(*names: str) -> Callable[[Command], Command]:
@@ -87,11 +89,20 @@ def connected(options: dict[str, Any]) -> Generator[psycopg.Connection[Any]]:
 
 
 def show(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table."""
-    table = Table(*heads)
+    """Print a table; the ids that other commands ask for are whole, and so is all in a file or a pipe."""
+    table = Table()
+    for head in heads:
+        table.add_column(head, no_wrap=head == "id", overflow="fold")
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    console().print(table)
+
+
+def console() -> Console:
+    """Return what prints tables: as wide as the terminal, and as wide as they are in a file or a pipe."""
+    found = Console()
+    found.width = found.width if found.is_terminal else WIDEST
+    return found
 
 
 def fail(words: str) -> NoReturn:

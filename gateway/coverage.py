@@ -18,13 +18,13 @@ from rich.table import Table
 from rich_click import RichCommand
 
 from gateway.command import fail, read_settings, settings_options
+from gateway.messages import COLOURS
 
 if TYPE_CHECKING:
     from gateway.mllp.outlook import Outlook
     from mappings.messages.fates import Fate
 
-KINDS = ("mapped", "ignored", "warned", "untold")
-COLOURS = {"mapped": "green", "ignored": "dim", "warned": "yellow", "untold": "red"}
+KINDS = tuple(COLOURS)
 WIDEST = 40
 """Of so many characters of a field are shown."""
 
@@ -52,7 +52,7 @@ def coverage_command(
 
     A field is mapped to an element, ignored by a rule that is told, or warned about. The messages are taken
     in turn, as an empty gateway would take them from a sender that it does not know. Of a message that would
-    be refused some fields are untold.
+    be refused those fields are refused that it was not read as far as.
     """
     found = list(_outlooks(files, ZoneInfo(read_settings(options).site_timezone)))
     if not found:

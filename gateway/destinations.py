@@ -2,57 +2,100 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich_click import RichGroup
 
 from gateway.command import Command, connected, fail, settings_options, show
-from storage import outbox, peers
+from gateway.destination_fields import DROPPED, LIMITS, PROCESSING_IDS, REMOVED, NotADestination, see, tidy
+from storage import destinations, outbox, peers
+from storage.destinations import ACCEPT_ACKS, APPLICATION_ACKS, ORDER_MESSAGES, STATUS_MESSAGES, Settings
 from storage.model.order import ORDER_TYPES
-from storage.model.outbox import Hl7Destination
-from storage.outbox import Settings
 
 if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
     from psycopg import Connection
 
 NONE = "none"
 OPTIONS: dict[str, dict[str, Any]] = {
     "order_message": {
-        "type": click.Choice([*Hl7Destination.order_message.values, NONE]),
+        "type": click.Choice([*ORDER_MESSAGES, NONE]),
         "help": "How it is told of orders, if it is: ORM^O01 up to 2.6, OML^O21 since 2.4.",
     },
     "order_types": {"metavar": "A,B", "help": f"Only orders of these types ({', '.join(ORDER_TYPES)})."},
+    "status_message": {
+        "type": click.Choice([*STATUS_MESSAGES, NONE]),
+        "help": "How it is told what became of orders that it placed, if it is.",
+    },
     "results": {"help": "Whether it is told of results (ORU^R01)."},
     "own_only": {"help": "Whether these are only results of orders that it placed itself."},
+    "echo": {"help": "Whether it is told of what it did itself, too."},
     "sending_app": {"metavar": "MSH-3", "help": "As whom the gateway writes to it."},
     "sending_facility": {"metavar": "MSH-4", "help": "Likewise."},
-    "processing_id": {"type": click.Choice(["P", "T", "D"]), "help": "MSH-11."},
-    "ack_seconds": {"type": click.IntRange(1, 300), "help": "How long an answer is waited for."},
-    "retry_seconds": {"type": click.IntRange(0, 3600), "help": "Pause after AE, which doubles each time."},
-    "most_retry_seconds": {"type": click.IntRange(1, 86400), "help": "The longest pause."},
-    "most_attempts": {"type": click.IntRange(1, 1000), "help": "After so many AE it is a dead letter."},
+    "processing_id": {"type": click.Choice(PROCESSING_IDS), "help": "MSH-11."},
+    "accept_ack": {
+        "type": click.Choice([*ACCEPT_ACKS, NONE]),
+        "help": "MSH-15: whether it is to say that it took a message (CA); none: not said.",
+    },
+    "application_ack": {
+        "type": click.Choice([*APPLICATION_ACKS, NONE]),
+        "help": "MSH-16: whether it is to say what came of it (AA); none: not said.",
+    },
+    "ack_seconds": {
+        "type": click.IntRange(*LIMITS["ack_seconds"]),
+        "help": "How long an answer is waited for.",
+    },
+    "application_seconds": {
+        "type": click.IntRange(*LIMITS["application_seconds"]),
+        "help": "How long what came of a message is waited for after it was taken.",
+    },
+    "retry_seconds": {
+        "type": click.IntRange(*LIMITS["retry_seconds"]),
+        "help": "Pause after AE, which doubles each time.",
+    },
+    "most_retry_seconds": {
+        "type": click.IntRange(*LIMITS["most_retry_seconds"]),
+        "help": "The longest pause.",
+    },
+    "most_attempts": {
+        "type": click.IntRange(*LIMITS["most_attempts"]),
+        "help": "After so many AE it is a dead letter.",
+    },
+    "tls": {"help": "Whether it is sent to over TLS."},
+    "tls_name": {"help": "For which name its certificate must be (default: the host)."},
+    "tls_ca": {
+        "type": click.File(),
+        "metavar": "FILE",
+        "help": "Certificates that sign its own, PEM; an empty file: those that this machine trusts.",
+    },
     "is_active": {"help": "Whether it is told anything; what waits is kept."},
 }
 """The settings of a destination as options, in the order of the help."""
-_NAMES = {"is_active": "active", "own_only": "own", "order_message": "orders"}
-_FLAGS = frozenset({"results", "own_only", "is_active"})
+_NAMES = {"is_active": "active", "own_only": "own", "order_message": "orders", "status_message": "states"}
+_FLAGS = frozenset({"results", "own_only", "echo", "tls", "is_active"})
 
 
 @click.group("destination", cls=RichGroup)
 def destination() -> None:
-    """What peers are told: set, list.
+    """What peers are told: set, list, show, remove; what waits: queue, resend, drop.
 
     Where a peer is sent to, in which version and character set, `suture peer` tells; its direction must be
     out or both. A change is known to a running gateway within seconds.
     """
 
 
+def _option(name: str) -> str:
+    return _NAMES.get(name, name).replace("_", "-")
+
+
 def _told(command: Command) -> Command:
     command = settings_options("data_dir", "database_url")(command)
     for name, told in reversed(OPTIONS.items()):
-        dashed = _NAMES.get(name, name).replace("_", "-")
+        dashed = _option(name)
         flag = f"--{dashed}/--no-{dashed}" if name in _FLAGS else f"--{dashed}"
         command = click.option(flag, name, default=None, **told)(command)
     return command
@@ -64,35 +107,37 @@ def _told(command: Command) -> Command:
 def set_command(peer: str, **options: Any) -> None:
     """Set what the peer named PEER is told; what no option names stays."""
     with connected(options) as connection:
-        found = peers.find(connection, peer)
-        if found is None:
-            fail(f"there is no peer {peer}: suture peer list")
-        present = outbox.settings_of(connection, found.id) or Settings(found.id)
-        made = _changed(present, options)
-        outbox.store_settings(connection, made)
+        found = _peer(connection, peer)
+        present = destinations.settings_of(connection, found.id) or Settings(found.id)
+        made = _changed(present, found, options)
+        destinations.store_settings(connection, made)
     click.echo(f"{peer} is told of {_what(made)}")
     if found.direction == "in" or not (found.host and found.port):
         click.echo(f"nothing is sent yet: suture peer change {peer} --direction both --host HOST --port PORT")
 
 
-def _changed(present: Settings, options: dict[str, Any]) -> Settings:
+def _changed(present: Settings, peer: peers.Peer, options: dict[str, Any]) -> Settings:
+    """Return settings with what the options tell. Raises click.UsageError for what they may not be."""
     told = {name: options[name] for name in OPTIONS if options[name] is not None}
-    if "order_message" in told and told["order_message"] == NONE:
-        told["order_message"] = None
+    told = {name: None if value == NONE else value for name, value in told.items()}
     if "order_types" in told:
-        types = [part.strip().upper() for part in told["order_types"].split(",") if part.strip()]
-        wrong = [each for each in types if each not in ORDER_TYPES]
-        if wrong:
-            raise click.UsageError(f"{wrong[0]} is no type of orders: {', '.join(ORDER_TYPES)}")
-        told["order_types"] = types or None
-    return replace(present, **told)
+        told["order_types"] = [part for part in told["order_types"].split(",") if part.strip()]
+    if "tls_ca" in told:
+        told["tls_ca"] = told["tls_ca"].read()
+    made = replace(present, **tidy(told))
+    try:
+        see(made, peer)
+    except NotADestination as error:
+        raise click.UsageError(f"--{_option(error.name)}: {error}") from error
+    return made
 
 
 def _what(made: Settings) -> str:
     types = f" ({', '.join(made.order_types)})" if made.order_types else ""
-    orders = [f"orders{types} by {made.order_message}"] if made.order_message else []
-    results = [f"results{' of its orders' if made.own_only else ''}"] if made.results else []
-    return " and ".join([*orders, *results]) or "nothing"
+    told = [f"orders{types} by {made.order_message}"] if made.order_message else []
+    told += [f"what becomes of its orders by {made.status_message}"] if made.status_message else []
+    told += [f"results{' of its orders' if made.own_only else ''}"] if made.results else []
+    return " and ".join(told) or "nothing"
 
 
 @destination.command("list")
@@ -106,12 +151,106 @@ def list_command(**options: Any) -> None:
 
 
 def _row(connection: Connection[Any], peer: peers.Peer) -> tuple[str, ...]:
-    made = outbox.settings_of(connection, peer.id)
+    made = destinations.settings_of(connection, peer.id)
     if made is None:
         return ()
-    states = outbox.counts(connection, peer.id)
-    waiting = sum(states.get(state, 0) for state in ("queued", "sent", "failed"))
-    sent_to = f"{peer.host}:{peer.port}" if peer.host else ""
+    held = destinations.backlog(destinations.queues(connection, peer.id), peer.name)
+    sent_to = f"{peer.host}:{peer.port}{' (TLS)' if made.tls else ''}" if peer.host else ""
     written = f"{made.sending_app}|{made.sending_facility}"
     active = "yes" if made.is_active and peer.is_active else "no"
-    return peer.name, _what(made), written, sent_to, active, str(waiting), str(states.get("dead", 0))
+    return peer.name, _what(made), written, sent_to, active, str(held.waiting), str(held.dead)
+
+
+@destination.command("show")
+@click.argument("peer")
+@settings_options("data_dir", "database_url")
+def show_command(peer: str, **options: Any) -> None:
+    """Show all settings of what the peer PEER is told."""
+    with connected(options) as connection:
+        told = asdict(_settings(connection, _peer(connection, peer)))
+    show(("setting", "value"), [(name, _text(told[name])) for name in OPTIONS])
+
+
+@destination.command("queue")
+@click.argument("peer")
+@click.option("--dead", is_flag=True, help="The dead letters, not what waits.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="So many at most."
+)
+@settings_options("data_dir", "database_url")
+def queue_command(peer: str, dead: bool, limit: int, **options: Any) -> None:
+    """List what waits for PEER, or the dead letters, oldest first."""
+    with connected(options) as connection:
+        rows = outbox.queue(connection, _peer(connection, peer).id, dead=dead, most=limit)
+    columns = ("id", "control_id", "message_type", "status", "attempts", "received_at", "error_text")
+    show(columns, [tuple(_text(row[name]) for name in columns) for row in rows])
+
+
+@destination.command("resend")
+@click.argument("peer")
+@click.argument("message_id", nargs=-1, type=click.UUID)
+@settings_options("data_dir", "database_url")
+def resend_command(peer: str, message_id: tuple[UUID, ...], **options: Any) -> None:
+    """Send dead letters of PEER again, under the numbers that they had: those named, or all."""
+    with connected(options) as connection:
+        found = _peer(connection, peer)
+        _settings(connection, found)
+        number = outbox.send_again(connection, message_id or None, found.id)
+    click.echo(f"{number} queued again")
+
+
+@destination.command("drop")
+@click.argument("peer")
+@click.argument("message_id", nargs=-1, type=click.UUID)
+@click.option("--all", "everything", is_flag=True, help="All that waits.")
+@settings_options("data_dir", "database_url")
+def drop_command(peer: str, message_id: tuple[UUID, ...], everything: bool, **options: Any) -> None:
+    """Give up messages that wait for PEER: they become dead letters, and what is behind them goes on."""
+    if bool(message_id) == everything:
+        raise click.UsageError("name messages, or give --all")
+    with connected(options) as connection:
+        key = _peer(connection, peer).id
+        number = outbox.give_up(connection, key, message_id or None, DROPPED, _now())
+    click.echo(f"{number} given up")
+
+
+@destination.command("remove")
+@click.argument("peer")
+@settings_options("data_dir", "database_url")
+def remove_command(peer: str, **options: Any) -> None:
+    """Tell PEER nothing any more: what waits for it becomes dead letters."""
+    with connected(options) as connection:
+        found = _peer(connection, peer)
+        _settings(connection, found)
+        destinations.remove(connection, found.id)
+        number = outbox.give_up(connection, found.id, None, REMOVED, _now())
+    click.echo(f"{peer} is told nothing any more; {number} given up")
+
+
+def _peer(connection: Connection[Any], name: str) -> peers.Peer:
+    found = peers.find(connection, name)
+    if found is None:
+        fail(f"there is no peer {name}: suture peer list")
+    return found
+
+
+def _settings(connection: Connection[Any], peer: peers.Peer) -> Settings:
+    found = destinations.settings_of(connection, peer.id)
+    if found is None:
+        fail(f"{peer.name} is told nothing: suture destination set {peer.name}")
+    return found
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(str(item) for item in value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    return "" if value is None else str(value)
+
+
+def _now() -> datetime:
+    # What makes the whole application takes a while to load.
+    from gateway.app import now
+
+    return now()

@@ -30,7 +30,6 @@ Problem
 │   ├── Required                 422 required
 │   ├── BusinessRule             422 business-rule
 │   └── Invariant                422 invariant
-├── PreconditionRequired         428 required
 ├── Internal                     500 exception
 └── Unavailable                  503 transient
 
@@ -315,13 +314,6 @@ class Invariant(Unprocessable):
     """An invariant of the resource does not hold."""
 
     issue_code = "invariant"
-
-
-class PreconditionRequired(Problem):
-    """The request must say which version it changes, by If-Match."""
-
-    status = 428
-    issue_code = "required"
 
 
 class Internal(Problem):

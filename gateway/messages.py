@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich_click import RichGroup
 
-from gateway.command import Command, fail, one_line, read_settings, settings_options
+from gateway.command import Command, console, fail, one_line, read_settings, settings_options
 from storage import messages as stored
 from storage.messages import DIRECTIONS, STATES, STATUSES
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gateway.mllp.shown import Shown
     from gateway.records import Caller, Records
 
-COLOURS = {"mapped": "green", "ignored": "dim", "warned": "yellow", "untold": "red"}
+COLOURS = {"mapped": "green", "ignored": "dim", "warned": "yellow", "refused": "red", "untold": "red"}
 _FILTERS = (
     ("--type", "type", "Type, such as ORM or ORM^O01."),
     ("--control-id", "control_id", "Control id (MSH-10)."),
@@ -139,7 +139,7 @@ def list_command(limit: int, as_json: bool, **options: Any) -> None:
     if as_json:
         _print_json([_entry(row) for row in rows])
         return
-    Console().print(_table(rows))
+    console().print(_table(rows))
     if total > len(rows):
         click.echo(f"the newest {len(rows)} of {total}")
 
@@ -160,15 +160,16 @@ def _print_json(values: Sequence[Any]) -> None:
 def _table(rows: Sequence[stored.Row]) -> Table:
     from gateway.mllp.shown import type_of
 
-    table = Table("id", "received", "status", "type", "control id", "from", "answer", "error")
-    table.columns[0].overflow = table.columns[1].overflow = "fold"
+    table = Table("id", "received", "status", "type", "control id", "from, to", "answer", "error")
+    table.columns[0].no_wrap, table.columns[1].overflow = True, "fold"
     for row in rows:
         table.add_row(
             str(row["id"]),
             row["received_at"].isoformat(sep=" ", timespec="seconds"),
             row["status"] + (" (replay)" if row["replay_of_id"] else ""),
             *(escape(text or "") for text in (type_of(row), row["control_id"])),
-            escape(row["peer"] or row["sending_app"] or row["remote_addr"] or ""),
+            ("to " if row["direction"] == "out" else "")
+            + escape(row["peer"] or row["sending_app"] or row["remote_addr"] or ""),
             row["ack_code"] or "",
             escape(_error(row)),
         )

@@ -7,22 +7,31 @@ itself. What is rolled back is never told.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import structlog
 
+from gateway.destination_fields import RESULT_MESSAGE, STATE_MESSAGE
 from gateway.mllp.acknowledge import CONTROL_ID_LENGTH
 from mappings.element import V2Context
-from mappings.outbound.control import control
+from mappings.outbound.control import TO_PLACER, control
 from mappings.outbound.fill import Piece, Pieces
-from mappings.outbound.message import Built, Envelope, order_message, result_message
+from mappings.outbound.message import (
+    Built,
+    Envelope,
+    Replaced,
+    order_message,
+    result_message,
+    status_message,
+)
 from mappings.outbound.parts import items, text
 from mappings.outbound.placer import is_placed_by, same
 from mappings.outbound.structure import NoStructure
-from storage import outbox
-from storage.outbox import Destination, Kept, Outgoing
+from storage import destinations, outbox
+from storage.destinations import Destination
+from storage.outbox import Kept, Outgoing
 
 if TYPE_CHECKING:
     from gateway.unit import Draft, Unit
@@ -32,8 +41,9 @@ _log = structlog.get_logger(__name__)
 
 TELLING = ("ServiceRequest", "DiagnosticReport", "Observation")
 """The types whose changes somebody may have to be told of."""
-BELONGING = (("AllergyIntolerance", "patient"), ("Coverage", "beneficiary"))
-"""What orders tell of a patient besides, which the order does not refer to."""
+KIN = (("RelatedPerson", "patient"),)
+BELONGING = (*KIN, ("AllergyIntolerance", "patient"), ("Coverage", "beneficiary"))
+"""What orders tell of a patient besides, which the order does not refer to; results tell of the first."""
 DEPTH = 3
 """How far references are followed: from a report to its order, from there to the visit, and to its places."""
 
@@ -59,7 +69,7 @@ def queue(unit: Unit) -> None:
     """Queue what peers are to be told of what a unit of work has written."""
     if not any(next(iter(_drafts(unit, kind)), None) for kind in TELLING):
         return
-    targets = outbox.targets(unit.session.raw)
+    targets = destinations.targets(unit.session.raw)
     if not targets:
         return
     made = _messages(unit, [*_orders(unit), *_results(unit)], targets)
@@ -103,26 +113,68 @@ def _results(unit: Unit) -> list[News]:
     return [News("DiagnosticReport", name) for name in listed if name not in gone]
 
 
+@dataclass(frozen=True)
+class Letter:
+    """What a destination is told of an order or a report: by which message, under which order control code;
+    and which order it replaces.
+    """
+
+    news: News
+    structure: str
+    control: str = ""
+    is_placed: bool = False
+    """Whether the destination has placed the order itself."""
+    replaced: News | None = None
+
+
 def _messages(unit: Unit, news: list[News], targets: list[Destination]) -> list[Outgoing]:
     message = unit.author.message_id
     source = outbox.sender(unit.session.raw, message) if message else (None, None, None)
     by_name: dict[str, Piece] = {}
     made: list[Outgoing] = []
-    for item in news:
-        for target in targets:
-            if not _is_told(item, target) or _is_from(source, target):
-                continue
-            by_name = by_name or gather(unit.session.raw, news)
-            if item.name in by_name and _is_own(by_name, item, target):
-                made.append(_message(unit, item, target, by_name))
+    for target in targets:
+        told = [item for item in news if _may_be_told(item, target)]
+        if not told or (_is_from(source, target) and not target.echo):
+            continue
+        by_name = by_name or gather(unit.session.raw, news)
+        letters = [letter for item in told if (letter := _letter(by_name, item, target))]
+        made += [_message(unit, letter, target, by_name) for letter in _paired(letters, by_name)]
     return made
 
 
-def _is_told(item: News, target: Destination) -> bool:
+def _may_be_told(item: News, target: Destination) -> bool:
     if item.resource_type == "DiagnosticReport":
         return target.results
-    types = target.order_types
-    return target.order_message is not None and (types is None or item.order_type in types)
+    return bool(target.status_message or target.order_message)
+
+
+def _letter(by_name: dict[str, Piece], item: News, target: Destination) -> Letter | None:
+    """Return what a destination is told of, None where it is told nothing of it."""
+    if item.name not in by_name:
+        return None
+    if item.resource_type == "DiagnosticReport":
+        return Letter(item, RESULT_MESSAGE) if _is_own(by_name, item, target) else None
+    types, names = target.order_types, (target.receiving_app or "", target.receiving_facility or "")
+    is_placed = is_placed_by(by_name[item.name], *names)
+    code = TO_PLACER[item.control] if is_placed else item.control
+    if is_placed and target.status_message:
+        return Letter(item, target.status_message, code, is_placed)
+    is_wanted = target.order_message and (types is None or item.order_type in types)
+    return Letter(item, target.order_message or "", code, is_placed) if is_wanted else None
+
+
+def _paired(letters: list[Letter], by_name: dict[str, Piece]) -> list[Letter]:
+    """Return letters with those brought together of which one tells of a new order and one of that in whose
+    place it stands (RP and RO of table 0119).
+    """
+    ended = {letter.news.name: letter for letter in letters if letter.news.control == "CA"}
+    found: list[Letter] = []
+    for letter in letters:
+        listed = items(by_name[letter.news.name].resource, "replaces") if letter.news.control == "NW" else []
+        names = (text(item, "reference") for item in listed)
+        old = next((ended.pop(name) for name in names if name in ended), None)
+        found.append(replace(letter, control=TO_PLACER["RO"], replaced=old.news) if old else letter)
+    return [letter for letter in found if letter.news.control != "CA" or letter.news.name in ended]
 
 
 def _is_from(source: tuple[UUID | None, str | None, str | None], target: Destination) -> bool:
@@ -164,11 +216,13 @@ def gather(connection: Raw, news: Iterable[News]) -> dict[str, Piece]:
         wanted = {(kind, name) for kind, name in wanted if f"{kind}/{name}" not in found}
         if not wanted:
             break
-    patients = [name for name in found if name.startswith("Patient/")]
-    if any(item.resource_type == "ServiceRequest" for item in listed):
-        for row in outbox.belonging(connection, [name.partition("/")[2] for name in patients], BELONGING):
-            piece = _piece(row)
-            found[piece.name] = piece
+    patients = [name.partition("/")[2] for name in found if name.startswith("Patient/")]
+    paths = BELONGING if any(item.resource_type == "ServiceRequest" for item in listed) else KIN
+    others = [_piece(row) for row in outbox.belonging(connection, patients, paths)]
+    found |= {piece.name: piece for piece in others}
+    wanted = {name for piece in others for name in _references(piece.resource) if "/".join(name) not in found}
+    if wanted:
+        found |= {piece.name: piece for piece in map(_piece, outbox.gather(connection, wanted))}
     return found
 
 
@@ -186,8 +240,12 @@ def _references(value: Any) -> Iterable[tuple[str, str]]:
             yield from _references(part)
 
 
-def _message(unit: Unit, item: News, target: Destination, by_name: dict[str, Piece]) -> Outgoing:
+def _message(unit: Unit, letter: Letter, target: Destination, by_name: dict[str, Piece]) -> Outgoing:
     """Build one message; what cannot be built is kept as a dead letter, and the change stands."""
+    item, number = letter.news, ""
+    if letter.structure == STATE_MESSAGE:
+        number = _number_of_placer(unit, by_name[item.name]) or ""
+        letter = letter if number else replace(letter, structure="ORM_O01")
     key = unit.new_id()
     envelope = Envelope(
         (target.sending_app, target.sending_facility),
@@ -197,13 +255,15 @@ def _message(unit: Unit, item: News, target: Destination, by_name: dict[str, Pie
         target.version,
         target.charset,
         target.processing_id,
+        _acks(letter, target),
     )
     systems = {**unit.site.systems, **(target.authorities or {})}
-    pieces = Pieces(by_name, V2Context(unit.site.zone, systems, target.version))
+    house = target.sending_app.partition("^")[0]
+    pieces = Pieces(by_name, V2Context(unit.site.zone, systems, target.version, house))
     about = by_name[item.name]
     raw, fault = b"", None
     try:
-        built = build(envelope, item, about, pieces, target)
+        built = build(envelope, letter, pieces, number)
         raw, fault = built.encoded(target.charset), "; ".join(built.faults) or None
     except NoStructure as none:
         fault = str(none)
@@ -215,20 +275,40 @@ def _message(unit: Unit, item: News, target: Destination, by_name: dict[str, Pie
         _log.error("message not sent", peer=target.name, message_id=str(key), reason=fault)
     lane = text(about.resource, "subject", "reference") or item.name
     of = (about.key, about.version) if about.key else None
-    header = _header(envelope, item, target)
+    header = _header(envelope, letter.structure)
     return Outgoing(key, target.peer_id, raw, unit.author.at, lane, header, of, fault)
 
 
-def build(envelope: Envelope, item: News, about: Piece, pieces: Pieces, target: Destination) -> Built:
-    """Return the message that tells of an order or a report. Raises NoStructure."""
-    if item.resource_type == "DiagnosticReport":
+def _acks(letter: Letter, target: Destination) -> tuple[str, str]:
+    """Return MSH-15 and MSH-16: what came of an answer nobody tells."""
+    application = "NE" if letter.structure == STATE_MESSAGE else target.application_ack
+    return target.accept_ack or "", application or ""
+
+
+def _number_of_placer(unit: Unit, order: Piece) -> str | None:
+    """Return MSH-10 of the last message by which an order was placed or changed."""
+    return outbox.number_of(unit.session.raw, order.key) if order.key else None
+
+
+def build(envelope: Envelope, letter: Letter, pieces: Pieces, number: str = "") -> Built:
+    """Return the message that tells of an order or a report; ``number`` is that which a state refers to.
+
+    Raises NoStructure.
+    """
+    about = pieces.by_name[letter.news.name]
+    if letter.structure == RESULT_MESSAGE:
         return result_message(envelope, about, pieces)
-    return order_message(envelope, target.order_message or "ORM_O01", about, item.control, pieces)
+    replaced = None
+    if letter.replaced is not None:
+        code = TO_PLACER["RP"] if letter.is_placed else "RP"
+        replaced = Replaced(pieces.by_name[letter.replaced.name], code)
+    if letter.structure == STATE_MESSAGE:
+        return status_message(envelope, about, letter.control, number, pieces, replaced)
+    return order_message(envelope, letter.structure, about, letter.control, pieces, replaced)
 
 
-def _header(envelope: Envelope, item: News, target: Destination) -> dict[str, Any]:
+def _header(envelope: Envelope, name: str) -> dict[str, Any]:
     """Return the columns that the header fills."""
-    name = "ORU_R01" if item.resource_type == "DiagnosticReport" else target.order_message or ""
     code, _, event = name.partition("_")
     return {
         "charset": envelope.charset[:20],

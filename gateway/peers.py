@@ -6,15 +6,16 @@ from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import click
-import psycopg
 from rich_click import RichGroup
 
-from gateway.command import Command, connected, fail, settings_options, show
+from gateway.command import Command, connected, fail, one_line, read_settings, settings_options, show
 from storage import peers
 from storage.peers import ACK_MODES, DIRECTIONS, ORDER_ROLES, STRANGER, STRICTNESS, Peer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from gateway.unit import Unit
 
 _KNOWN = "By what it is known: "
 _ONLY = 'Take nothing else of it; "" takes it back.'
@@ -89,10 +90,13 @@ def add_command(name: str, authority: tuple[str, ...], **options: Any) -> None:
     from gateway.app import new_id
 
     made = _changed(Peer(new_id(), name), authority, options)
-    with connected(options) as connection:
-        if peers.find(connection, name) is not None:
+
+    def work(unit: Unit) -> None:
+        if peers.find(unit.session.raw, name) is not None:
             fail(f"there is a peer {name} already: suture peer change {name}")
-        _store(peers.add, connection, made)
+        _store(unit, made)
+
+    _within(options, work)
     click.echo(f"{name} is a peer, known by {_known(made)}")
 
 
@@ -134,10 +138,12 @@ def change_command(name: str, authority: tuple[str, ...], **options: Any) -> Non
     """
     if not authority and not any(value is not None for value in _fields(options).values()):
         raise click.UsageError("nothing to change: give an option of suture peer change --help")
-    with connected(options) as connection:
-        present = _there(peers.find(connection, name), name)
-        made = _changed(present, authority, options)
-        _store(peers.change, connection, made)
+
+    def work(unit: Unit) -> None:
+        present = _there(peers.find(unit.session.raw, name, for_change=True), name)
+        _store(unit, _changed(present, authority, options), present)
+
+    _within(options, work)
     click.echo(f"{name} is changed")
 
 
@@ -173,10 +179,30 @@ def _changed(present: Peer, authority: tuple[str, ...], options: dict[str, Any])
     return made
 
 
-def _store(write: Callable[..., None], connection: Any, made: Peer) -> None:
+def _within(options: dict[str, Any], work: Callable[[Unit], None]) -> None:
+    """Run work in one transaction over the database that the options name, as the gateway itself."""
+    from gateway import serve
+    from gateway.app import new_id, now
+    from gateway.records import Caller, Records
+    from storage.session import Store
+
+    settings = read_settings({name: options[name] for name in ("data_dir", "database_url")})
+    with one_line(), serve.database(settings, attach=True) as url:
+        serve.prepare(url)
+        store = Store(url, pool_size=1)
+        try:
+            Records(store, now, new_id).unit(Caller("system"), work)
+        finally:
+            store.close()
+
+
+def _store(unit: Unit, made: Peer, present: Peer | None = None) -> None:
+    from gateway.errors import DuplicateKey
+    from gateway.peer_store import store
+
     try:
-        write(connection, made)
-    except psycopg.errors.UniqueViolation:
+        store(unit, made, present)
+    except DuplicateKey:
         fail("another peer has that name, or the same MSH-3 and MSH-4")
 
 

@@ -32,12 +32,13 @@ from storage.model.flat import MRN
 from storage.model.ledger import AuditEvent
 from storage.model.people import SYSTEM_USER_ID
 from storage.past import Past
+from storage.plans import look_again
 from storage.search.latest import latest
 from storage.search.query import Coded, Query
 from storage.session import Session, Store, Within
 from storage.users import Account
 from storage.versions import Stored
-from storage.writer import Author, Writer, look_again
+from storage.writer import Author, Writer
 
 SAME_ID = "uq_resource_resource_type_fhir_id"
 

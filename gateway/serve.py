@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import partial
@@ -20,11 +21,12 @@ from typing import Any
 
 import psycopg
 import structlog
-from granian.constants import Interfaces
+from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
 from gateway import log
+from gateway.mllp import tls
 from gateway.settings import Settings
 from storage import migrate
 from storage.cluster import NotStarted
@@ -34,6 +36,10 @@ from storage.session import driver_url
 TARGET = "gateway.app:create"
 # What is in hand is finished within this time, or the worker is killed.
 GRACE_SECONDS = 30
+PAUSE_SECONDS = 0.5
+STEADY_SECONDS = 30.0
+"""A gateway that has served for so long is no longer ended by workers that die."""
+FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 1.0, 30.0
 _log = structlog.get_logger(__name__)
 
 
@@ -46,14 +52,44 @@ def serve(settings: Settings, target: str = TARGET) -> None:
     # Until Granian takes the signals over, a stop must unwind this function and so stop the database.
     signal.signal(signal.SIGTERM, _unwind)
     check_ports(settings)
+    check_certificates(settings)
     with database(settings) as url:
         prepare(url)
         os.environ.update(settings.model_copy(update={"database_url": url}).environment())
         # Loaded here, so that forked workers share it, and one that cannot be loaded ends the start.
         import_module(target.partition(":")[0])
         _log.info("listening", host=settings.host, http_port=settings.http_port, mllp_port=settings.mllp_port)
-        _granian(settings, target).serve(target_loader=partial(_load, target), wrap_loader=False)
+        _supervise(settings, target)
     _log.info("stopped")
+
+
+def _supervise(settings: Settings, target: str) -> None:
+    """Let the workers serve until a stop. Raises SystemExit if they die before they have ever served.
+
+    Granian replaces a worker that dies, and gives up when the next does so within seconds: what killed it
+    twice may be two messages. Then all workers begin anew, after a rest that doubles while they go on dying.
+    """
+    rest, steady = FIRST_REST_SECONDS, False
+    while True:
+        server, begun = _granian(settings, target), time.monotonic()
+        try:
+            server.serve(target_loader=partial(_load, target), wrap_loader=False)
+        except SystemExit:
+            if not _is_to_go_on(server, steady=steady or time.monotonic() - begun >= STEADY_SECONDS):
+                raise
+        else:
+            return
+        rest = FIRST_REST_SECONDS if time.monotonic() - begun >= STEADY_SECONDS else rest
+        _log.error("workers die one after another", rest_seconds=rest)
+        time.sleep(rest)
+        rest, steady = min(rest * 2, LONGEST_REST_SECONDS), True
+
+
+def _is_to_go_on(server: MPServer, *, steady: bool) -> bool:
+    """Take the signals back, and tell whether workers that ended by themselves are to begin anew."""
+    for kind in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(kind, _unwind)
+    return steady and not server.interrupt_signal
 
 
 def _unwind(*_: object) -> None:
@@ -66,6 +102,8 @@ def _granian(settings: Settings, target: str) -> MPServer:
         address=settings.host,
         port=settings.http_port,
         interface=Interfaces.ASGI,
+        # Granian would take whichever loop it finds installed; the tests run on this one.
+        loop=Loops.asyncio,
         workers=settings.workers,
         respawn_failed_workers=True,
         workers_kill_timeout=GRACE_SECONDS,
@@ -80,8 +118,24 @@ def _load(target: str) -> Callable[..., Any]:
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+    _await_database(os.environ["SUTURE_DATABASE_URL"])
     module, _, name = target.partition(":")
     return getattr(import_module(module), name)()
+
+
+def _await_database(url: str) -> None:
+    """Wait for a database that is away: workers that cannot start one after another end the gateway."""
+    told = False
+    while True:
+        try:
+            psycopg.connect(driver_url(url), connect_timeout=10).close()
+        except psycopg.OperationalError as error:
+            if not told:
+                _log.warning("a worker waits for the database", error=_first_line(error))
+            told = True
+            time.sleep(PAUSE_SECONDS)
+        else:
+            return
 
 
 def _follow(parent: Any) -> None:
@@ -144,6 +198,21 @@ def check_ports(settings: Settings) -> None:
             raise CannotStart(
                 f"cannot listen on {settings.host} port {port} ({error.strerror}): "
                 f"stop what uses it, or set {name} or SUTURE_HOST to another"
+            ) from error
+
+
+def check_certificates(settings: Settings) -> None:
+    """See that the files of TLS are what they should be. Raises CannotStart."""
+    for check, names in (
+        (tls.context_of, "SUTURE_MLLP_TLS_CERT, SUTURE_MLLP_TLS_KEY and SUTURE_MLLP_TLS_CA"),
+        (tls.client_of, "SUTURE_MLLP_CLIENT_CERT and SUTURE_MLLP_CLIENT_KEY"),
+    ):
+        try:
+            check(settings)
+        except OSError as error:
+            why = getattr(error, "reason", None) or error.strerror or _first_line(error)
+            raise CannotStart(
+                f"cannot use the certificates of TLS ({why}): check {names}; keys are without password"
             ) from error
 
 

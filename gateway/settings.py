@@ -64,6 +64,12 @@ class Settings(BaseSettings):
     mllp_max_frame_bytes: int = Field(
         default=16 * MIB, ge=1024, description="Largest HL7v2 message taken, in bytes."
     )
+    mllp_max_held_bytes: int = Field(
+        default=256 * MIB,
+        ge=1024,
+        description="Most bytes of HL7v2 messages that a worker holds at once, over all connections; "
+        "one message may always come.",
+    )
     mllp_max_junk_bytes: int = Field(
         default=16 * 1024,
         ge=0,
@@ -107,6 +113,12 @@ class Settings(BaseSettings):
         description="Certificates that sign those of clients, PEM; with it every client must have one.",
     )
     mllp_tls_only: bool = Field(default=False, description="Listen for HL7v2 with TLS only.")
+    mllp_client_cert: Path | None = Field(
+        default=None, description="Certificate chain by which peers that are sent to know the gateway, PEM."
+    )
+    mllp_client_key: Path | None = Field(
+        default=None, description="Key of that certificate, PEM (default: in the certificate's file)."
+    )
     async_jobs: int = Field(
         default=2, ge=1, le=16, description="Asynchronous requests that a worker works on at once."
     )
@@ -156,7 +168,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"{part!r} is not a network, such as 10.1.0.0/16") from error
         return text
 
-    @field_validator("mllp_tls_cert", "mllp_tls_key", "mllp_tls_ca")
+    @field_validator("mllp_tls_cert", "mllp_tls_key", "mllp_tls_ca", "mllp_client_cert", "mllp_client_key")
     @classmethod
     def _readable(cls, path: Path | None) -> Path | None:
         if path is not None and not path.is_file():
@@ -178,6 +190,12 @@ class Settings(BaseSettings):
             raise ValueError("TLS needs a certificate: set SUTURE_MLLP_TLS_CERT")
         if self.mllp_tls_cert is not None and self.mllp_tls_port in (self.http_port, self.mllp_port):
             raise ValueError("TLS needs a port of its own: change SUTURE_MLLP_TLS_PORT")
+        return self
+
+    @model_validator(mode="after")
+    def _whole_client(self) -> Settings:
+        if self.mllp_client_key and self.mllp_client_cert is None:
+            raise ValueError("a key needs its certificate: set SUTURE_MLLP_CLIENT_CERT")
         return self
 
     @model_validator(mode="after")

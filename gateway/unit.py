@@ -30,7 +30,7 @@ from storage import dependents, loader, numbers
 from storage.errors import Dependents
 from storage.model.columns import Row
 from storage.model.shared import Identifier, Reference
-from storage.record import Record
+from storage.record import Apart, Record
 from storage.session import Session
 from storage.versions import Stored
 from storage.writer import Author, Change, Op, Standing, Writer
@@ -188,9 +188,13 @@ class Unit:
         loader.claim_all(self.session.raw)
         self.claims_all = True
 
-    def referring(self, resource_type: str, path: str, target: UUID) -> list[Record]:
-        """Return the live records of a type that refer to a resource at a path, locked."""
-        return self.load(resource_type, loader.referring(self.session.raw, resource_type, path, target))
+    def referring(
+        self, resource_type: str, path: str, target: UUID, apart: Apart | None = None
+    ) -> list[Record]:
+        """Return the live records of a type that refer to a resource at a path, locked (``loader.Apart``)."""
+        return self.load(
+            resource_type, loader.referring(self.session.raw, resource_type, path, target, apart)
+        )
 
     def all_referring(self, target: UUID) -> list[Record]:
         """Return the live records of whatever type that refer to a resource, wherever in them, locked."""
@@ -289,6 +293,7 @@ class Unit:
         }
         if lacking:
             year = self.site.year(self.author.at)
+            self.session.hurry()
             for kind, drawn in numbers.draw(self.session.raw, year, lacking).items():
                 self._numbers[kind] = drawn[::-1]
 

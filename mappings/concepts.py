@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 SNOMED = "http://snomed.info/sct"
 LOINC = "http://loinc.org"
 CPT = "http://www.ama-assn.org/go/cpt"
+SIDES = {
+    "left": ("7771000", "Left"),
+    "right": ("24028007", "Right"),
+    "bilateral": ("51440002", "Right and left"),
+    "midline": ("399488007", "Midline"),
+}
+"""Side -> its code in SNOMED CT, and the display of that."""
+SIDE_OF = {code: side for side, (code, _) in SIDES.items()} | {"260528009": "midline"}
+"""Code of SNOMED CT -> side; what is in the middle ("median") is on the midline."""
 
 
 def codings(record: Record, element: str, parent: UUID | None = None) -> Iterator[Row]:

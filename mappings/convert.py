@@ -144,7 +144,8 @@ def _put_part(at: At, line: Part, key: str, value: Value) -> None:
 
 def inside_part(at: At, key: str) -> At:
     """Return the place within a part."""
-    return replace(at, prefix=f"{at.prefix}{key}.", pointer=f"{at.pointer}{key} ", where=f"{at.where}.{key}")
+    prefix, pointer, where = f"{at.prefix}{key}.", f"{at.pointer}{key} ", f"{at.where}.{key}"
+    return At(at.record, at.row, at.keep, at.child, prefix, pointer, where, at.new_id)
 
 
 def _put_rows(at: At, line: Rows, key: str, value: Value) -> None:
@@ -312,32 +313,46 @@ def clear(at: At, line: Line) -> None:
     _CLEAR[type(line)](at, line)
 
 
+def _forget(at: At, *keys: str) -> None:
+    """Drop what the remainder holds of elements; most rows have none."""
+    if at.keep["remainder"]:
+        for key in keys:
+            forget(at.keep, at.pointer + key)
+
+
 def _clear_one(at: At, line: One) -> None:
     row = at.row if line.group.detail is None else at.record.details.get(line.group.detail)
     if row is not None:
-        row.update(dict.fromkeys(line.group.names))
-    forget(at.keep, at.pointer + line.element)
+        for name in line.group.names:
+            row[name] = None
+    _forget(at, line.element)
 
 
 def _clear_woven(at: At, line: Woven) -> None:
     names = line.group.names
     at.row.update(zip(names, line.codec.weave(None, tuple(at.row[name] for name in names)), strict=True))
-    forget(at.keep, at.pointer + line.element)
+    _forget(at, line.element)
 
 
 def _clear_part(at: At, line: Part) -> None:
+    within_it = inside_part(at, line.element)
     for inner in line.lines:
-        clear(inside_part(at, line.element), inner)
-    forget(at.keep, at.pointer + line.element)
+        clear(within_it, inner)
+    _forget(at, line.element)
 
 
 def _clear_choice(at: At, line: Choice) -> None:
-    if line.kind is not None:
-        at.row[line.kind.names[0]] = None
-    for inner in line.lines:
-        clear(at, inner)
-    for key in line.keys:
-        forget(at.keep, at.pointer + key)
+    if line.kind is None:
+        for inner in line.lines:
+            clear(at, inner)
+    else:
+        # The column names the only branch that can be there.
+        name = line.kind.names[0]
+        branch = line.branches.get(at.row[name])
+        if branch is not None:
+            clear(at, branch)
+        at.row[name] = None
+    _forget(at, *line.keys)
 
 
 def _clear_extension(at: At, line: Extension) -> None:
@@ -348,7 +363,7 @@ def _clear_extension(at: At, line: Extension) -> None:
 
 def _clear_rows(at: At, line: Rows) -> None:
     _drop_rows(at, line)
-    forget(at.keep, at.pointer + line.element)
+    _forget(at, line.element)
     if line.link is not None:
         column = line.link.names[0]
         at.row[column] = None

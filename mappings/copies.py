@@ -30,9 +30,6 @@ from storage.record import Record
 INDEXED_BYTES = 500
 """A text longer than this cannot stand in an index."""
 
-CURRENCIES = "urn:iso:std:iso:4217"
-"""The system of the codes of currencies: https://hl7.org/fhir/R4/datatypes.html#Money."""
-
 Object = dict[str, Any]
 NewId = Callable[[], UUID]
 Found = tuple[str, str, str, str | None]

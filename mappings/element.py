@@ -125,6 +125,10 @@ class V2Context:
     systems: MappingType[str, str] = field(default_factory=dict[str, str])
     """HL7 assigning authority (namespace or universal id) -> FHIR system."""
     version: str = "2.5.1"
+    house: str = ""
+    """As whom the gateway writes (MSH-3.1): the authority of the numbers that it gives."""
+    undated: bool = False
+    """Whether to leave out from when to when a name or number holds: those dates cannot be read."""
 
 
 Reader = Callable[["Repetition", V2Context], Value]

@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 from mappings.er7_batch import batch_warnings, split_batch
-from mappings.er7_charsets import UnsupportedCharset, decode, refuse_wide
+from mappings.er7_charsets import UnsupportedCharset, decode, refuse_wide, switches
 from mappings.er7_delimiters import DEFAULT, LITERAL, Delimiters, NotHl7, read_delimiters
 from mappings.er7_escapes import escape, unescape
 
@@ -58,15 +58,20 @@ class Repetition:
         """
         if n < 1 or sub < 0:
             raise ValueError("components are counted from 1")
-        parts = self._split()
+        parts = self._split() if self._parts is None else self._parts
         part = parts[n - 1] if n <= len(parts) else ""
-        if sub:
+        if not part:
+            # Most components of most fields.
+            return part
+        if sub and (sub > 1 or self._delimiters.subcomponent in part):
             parts = part.split(self._delimiters.subcomponent)
             part = parts[sub - 1] if sub <= len(parts) else ""
         return self._value(part)
 
     def _value(self, part: str) -> str:
-        return "" if part == NULL else unescape(part, self._delimiters)
+        if part == NULL:
+            return ""
+        return unescape(part, self._delimiters) if self._delimiters.escape in part else part
 
     @property
     def components(self) -> tuple[tuple[str, ...], ...]:
@@ -122,6 +127,11 @@ class Field:
     def text(self) -> str:
         """The first repetition unescaped, with any separators in it kept: for ST, TX and FT values."""
         return self.first.text
+
+    @property
+    def lines(self) -> str:
+        """All repetitions unescaped, one to a line: a text (FT, TX) may come in as many as it has lines."""
+        return "\n".join(repetition.text for repetition in self.repetitions)
 
     @property
     def is_empty(self) -> bool:
@@ -255,12 +265,12 @@ EMPTY_REPETITION: Final = Repetition("", DEFAULT)
 EMPTY_FIELD: Final = Field("", DEFAULT)
 
 
-def read(raw: bytes, default_charset: str | None = None) -> Message:
+def read(raw: bytes, default_charset: str | None = None, *, labelled: bool = True) -> Message:
     """Read one message; its segments may end with CR, LF or CRLF, and blank lines do not count.
 
-    `default_charset` is meant for messages whose MSH-18 is empty. Warnings quote nothing of it. Raises
-    NotHl7 if there is no usable MSH, its kind UnsupportedCharset for UTF-16 and UTF-32, and ValueError if the
-    default charset is not known.
+    `default_charset` is meant for messages whose MSH-18 is empty; unless `labelled`, MSH-18 is not looked
+    at. Warnings quote nothing of it. Raises NotHl7 if there is no usable MSH, its kind UnsupportedCharset for
+    UTF-16 and UTF-32, and ValueError if the default charset is not known.
     """
     refuse_wide(raw)
     lead = _LEAD.match(raw)
@@ -270,7 +280,8 @@ def read(raw: bytes, default_charset: str | None = None) -> Message:
     if not body.startswith(b"MSH"):
         raise NotHl7("the message does not begin with MSH")
     marked = bool(lead and lead[1])
-    decoded = decode(body, marked=marked, label=_charset_label(body), default=default_charset)
+    label = _charset_label(body) if labelled else ""
+    decoded = decode(body, marked=marked, label=label, default=default_charset)
     lines = [line for line in _LINE_ENDS.split(decoded.text) if line.strip(" \t\0")]
     delimiters, warnings = read_delimiters(lines[0])
     segments = _segments(lines, delimiters)
@@ -279,14 +290,19 @@ def read(raw: bytes, default_charset: str | None = None) -> Message:
 
 
 def _charset_label(body: bytes) -> str:
-    """The first name in MSH-18; later ones are sets that escape sequences switch to (section 2.15.9.18)."""
+    """The first name in MSH-18; later ones are sets that escape sequences switch to (section 2.15.9.18).
+
+    Where these are those of ISO 2022, with the byte 1B, the later set reads what stands before them too.
+    """
     header = re.split(rb"[\r\n]", body, maxsplit=1)[0].decode("iso-8859-1")
     fields = header.split(header[3:4]) if len(header) > 3 else []
     if len(fields) < 18:
         return ""
     repetition = header[5:6]
     names = fields[17].split(repetition) if repetition else [fields[17]]
-    return next((name.strip() for name in names if name.strip()), "")
+    named = [name.strip() for name in names if name.strip()]
+    switched = (name for name in named[1:] if b"\x1b" in body and switches(name))
+    return next(switched, named[0] if named else "")
 
 
 def _segments(lines: list[str], delimiters: Delimiters) -> tuple[Segment, ...]:

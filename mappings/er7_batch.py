@@ -6,6 +6,8 @@ HL7 v2.5.1, section 2.10.3: https://www.hl7.org/implement/standards/product_brie
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from typing import NamedTuple
 
 # A header is followed by its field separator; a trailer may stand alone on its line.
 _BOUNDARY = re.compile(
@@ -14,19 +16,32 @@ _BOUNDARY = re.compile(
 )
 
 
+class Mark(NamedTuple):
+    """Where a message, a batch or a file begins or ends: the segment's name, and its line from there on."""
+
+    name: bytes
+    line: bytes
+
+
+def marks(raw: bytes) -> Iterator[Mark]:
+    """Yield MSH, FHS, BHS, BTS and FTS as they stand in the bytes."""
+    for found in _BOUNDARY.finditer(raw):
+        yield Mark(_name(found), _name(found) + found[3])
+
+
 def split_batch(raw: bytes) -> list[bytes]:
     """The messages that the bytes hold, each as received from its MSH to its last segment end.
 
     One message, or something that is no message at all, comes back as it is. A batch without messages gives
     none. Headers and trailers of batches, and what stands before their first message, are left out.
     """
-    marks = list(_BOUNDARY.finditer(raw))
-    names = [_name(mark) for mark in marks]
+    found = list(_BOUNDARY.finditer(raw))
+    names = [_name(mark) for mark in found]
     if names in ([], [b"MSH"]):
         return [raw]
-    ends = [mark.start() for mark in marks[1:]] + [len(raw)]
+    ends = [mark.start() for mark in found[1:]] + [len(raw)]
     return [
-        raw[_start(mark) : end] for mark, name, end in zip(marks, names, ends, strict=True) if name == b"MSH"
+        raw[_start(mark) : end] for mark, name, end in zip(found, names, ends, strict=True) if name == b"MSH"
     ]
 
 

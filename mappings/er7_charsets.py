@@ -6,6 +6,7 @@ https://hl7.org/fhir/R4/v2/0211/index.html
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from mappings.er7_delimiters import NotHl7
@@ -63,10 +64,30 @@ def codec_of(name: str) -> str | None:
 
     Raises UnsupportedCharset for UTF-16 and UTF-32.
     """
-    key = re.sub(r"[\s/_.-]", "", name.upper())
-    if _WIDE.search(key):
+    if is_wide(name):
         raise UnsupportedCharset("UTF-16 and UTF-32 can not be carried over MLLP")
-    return _CODECS.get(key)
+    return _CODECS.get(_key(name))
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[\s/_.-]", "", name.upper())
+
+
+@lru_cache(maxsize=256)
+def is_known(name: str) -> bool:
+    """Tell whether a character set is known here, and can be carried in a frame."""
+    return not is_wide(name) and codec_of(name) is not None
+
+
+@lru_cache(maxsize=256)
+def is_wide(name: str) -> bool:
+    """Tell whether a name is that of UTF-16, UTF-32 or the like."""
+    return _WIDE.search(_key(name)) is not None
+
+
+def switches(name: str) -> bool:
+    """Tell whether a character set is one of ISO 2022, which begins as ASCII and switches."""
+    return is_known(name) and (codec_of(name) or "").startswith("iso2022")
 
 
 def refuse_wide(raw: bytes) -> None:

@@ -37,6 +37,10 @@ def set_item(
     """Replace those items of an array by one, in the place of the first; None takes them away."""
     present: list[Object] = value_of(record, mapping, element, new_id) or []
     place = next((place for place, found in enumerate(present) if is_it(found)), len(present))
+    if place == len(present):
+        if item is not None:
+            append_item(record, mapping, element, item, new_id)
+        return
     others = [found for found in present if not is_it(found)]
     made = others if item is None else [*others[:place], item, *others[place:]]
     if made != present:

@@ -22,7 +22,7 @@ from mappings.codecs import (
 from mappings.datatypes import ANNOTATION, CODEABLE_CONCEPT, IDENTIFIER, REFERENCE
 from mappings.element import V2, Choice, Joined, Mapping, Unclaimed, choice, linked, many, one, single
 from mappings.observation_codes import STATUS, absent_reason, interpretation
-from mappings.v2fields import note, of_table
+from mappings.v2fields import note, of_table, time_of_day
 from mappings.v2numbers import decimal
 from mappings.v2types import ei, typed
 from storage.model.observation import Observation, ObservationComponent, ObservationRange
@@ -154,7 +154,7 @@ LINES = (
         one("effectivePeriod", Observation.effective, PERIOD, search="date:date"),
         one("effectiveInstant", Observation.effective, DATETIME_OF_PERIOD, search="date:date"),
     ),
-    one("issued", Observation.issued, DATETIME, "OBR-22"),
+    one("issued", Observation.issued, DATETIME, V2("OBR-22", time_of_day)),
     many("performer", REFERENCE, search="performer:reference"),
     value_choice(Observation, "value", "", "value-string:string", "value-date:date"),
     single(

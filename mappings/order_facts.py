@@ -37,6 +37,8 @@ CATEGORIES = {
     "PROCEDURE": ("387713003", "Surgical procedure"),
 }
 """Order type -> the SNOMED CT category that is set for it, and its display."""
+SECTIONS = {"LAB": "LAB", "RAD": "IMAGING"}
+"""Diagnostic service section (table 0074) -> the order type of which it says no more."""
 _CATEGORY_TYPES = {code: kind for kind, (code, _) in CATEGORIES.items()} | {"103693007": "PROCEDURE"}
 _SECTION_TYPES = {
     **dict.fromkeys(("RAD", "RX", "CT", "NMR", "NMS", "RUS", "OUS", "VUS", "CUS", "XRC", "MRI"), "IMAGING"),

@@ -74,13 +74,6 @@ class WorkflowStatusCodec(Plain):
         return told(_state(columns)) if columns[0] is not None else None
 
 
-STATUS_SETS: dict[str, tuple[State, ...]] = {
-    fhir_status: tuple(from_fhir(fhir_status, status) for status in fitting)
-    for fhir_status, fitting in FITTING.items()
-}
-"""ServiceRequest.status -> the states (values of the three columns) that render as it, for searches."""
-
-
 def state_of(record: Record) -> State:
     """Return where an order stands."""
     return _state(tuple(record.main[name] for name in COLUMNS.names))

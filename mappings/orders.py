@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mappings.concepts import CPT, LOINC, SNOMED
+from mappings.concepts import CPT, LOINC, SIDES, SNOMED
 from mappings.element import Refused, ext
 from mappings.inside import (
     append_item,
@@ -43,13 +43,6 @@ if TYPE_CHECKING:
     from mappings.inside import Object
     from storage.model.columns import Row
     from storage.record import Record
-
-_SIDES = {
-    "left": ("7771000", "Left"),
-    "right": ("24028007", "Right"),
-    "bilateral": ("51440002", "Right and left"),
-}
-"""Side -> the SNOMED CT laterality, and its display."""
 
 
 def set_order_type(record: Record, order_type: str, new_id: NewId) -> Row | None:
@@ -122,24 +115,11 @@ def set_body_part(
     set_item(record, SERVICE_REQUEST, "bodySite", coded_in(BODY_PART), made, new_id)
 
 
-def set_laterality(record: Record, laterality: str | None, new_id: NewId) -> None:
-    """Set the side of the first body site; without a site there is nothing that has a side."""
-    sites: list[Object] = value_of(record, SERVICE_REQUEST, "bodySite", new_id) or []
-    if not sites:
-        return
-    url = ext("laterality")
-    others = [item for item in sites[0].get("extension", []) if item.get("url") != url]
-    told = [_side(laterality), *others] if laterality is not None else others
-    bare = {key: value for key, value in sites[0].items() if key != "extension"}
-    sites[0] = {"extension": told, **bare} if told else bare
-    set_value(record, SERVICE_REQUEST, "bodySite", sites, new_id)
-
-
 def _side(laterality: str) -> Object:
     allowed = OrderImaging.laterality.values
     if laterality not in allowed:
         raise Refused("code-invalid", "laterality", laterality, ", ".join(allowed))
-    return {"url": ext("laterality"), "valueCoding": coding(LATERALITY, laterality, _SIDES[laterality][1])}
+    return {"url": ext("laterality"), "valueCoding": coding(LATERALITY, laterality, SIDES[laterality][1])}
 
 
 def set_contrast(record: Record, contrast: bool | None, new_id: NewId) -> None:

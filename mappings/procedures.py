@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from mappings import convert
-from mappings.concepts import CPT, SNOMED
+from mappings.concepts import CPT, SIDES, SNOMED
 from mappings.element import Refused, cs, ext
 from mappings.inside import coded_in, coding, concept, set_item, set_value
 from mappings.resources.procedure import PROCEDURE
@@ -25,13 +25,6 @@ if TYPE_CHECKING:
 
 SIDE = cs("side")
 SURGICAL = {"coding": [{"system": SNOMED, "code": "387713003", "display": "Surgical procedure"}]}
-_SIDES = {
-    "left": ("7771000", "Left"),
-    "right": ("24028007", "Right"),
-    "bilateral": ("51440002", "Right and left"),
-    "midline": ("260528009", "Median"),
-}
-"""Side -> the SNOMED CT laterality, and its display."""
 
 
 def set_procedure_type(record: Record, text: str | None, new_id: NewId, cpt_code: str | None = None) -> None:
@@ -48,7 +41,7 @@ def set_side(record: Record, side: str | None, new_id: NewId) -> None:
             "code-invalid", f"{READINESS}.extension('side')", side, ", ".join(Procedure.side.values)
         )
     record.main["side"] = side
-    code, display = _SIDES.get(side or "", (None, None))
+    code, display = SIDES.get(side or "", (None, None))
     standard = coding(SNOMED, code, display) if code else None
     made = concept(coding(SIDE, side), standard) if side and standard else None
     set_item(record, PROCEDURE, "bodySite", coded_in(SIDE), made, new_id)
@@ -100,11 +93,6 @@ def add_barrier(
     row.update(kind=kind, text=text, blocking=True, opened_at=at, opened_by=by)
     record.add(ProcedureBarrier, row)
     return row
-
-
-def barrier_texts(record: Record) -> list[str]:
-    """Return the open barriers as the texts of the JSON interface: their text, else their kind."""
-    return [row["text"] or row["kind"] for row in open_barriers(record, blocking=False)]
 
 
 def set_barriers(

@@ -62,6 +62,16 @@ def put_extension(row: Row, item: dict[str, Value]) -> None:
     keep(row, "x", "extension", [*(other for other in present if other.get("url") != item["url"]), item])
 
 
+def drop_extensions(row: Row, *urls: str) -> None:
+    """Take away the object's own extensions with such URLs that no line claims."""
+    present = _unclaimed(row)
+    left = [item for item in present if item.get("url") not in urls]
+    if left:
+        keep(row, "x", "extension", left)
+    elif present:
+        forget(row, "extension")
+
+
 def forget(row: Row, pointer: str) -> None:
     """Drop what the remainder holds at or below a pointer, and at its sibling ``_element``."""
     remainder = row["remainder"]

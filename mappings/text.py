@@ -5,8 +5,11 @@ https://hl7.org/fhir/R4/search.html#string
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+"""Characters that no text of people has; lines and tabs are not among them."""
 KEPT = 255
 """So many characters of a folded text are kept and compared."""
 

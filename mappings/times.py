@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 
 FIRST = datetime(1, 1, 1, tzinfo=UTC)
 LAST = datetime(9999, 12, 31, tzinfo=UTC)
+RECENT = 1000
+"""So many texts are read once only: those of one message or resource are mostly the same few."""
 
 _FHIR = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(Z|[+-]\d\d:\d\d)?)?)?)?\Z"
@@ -21,6 +24,7 @@ _FORM = re.compile(
 )
 
 
+@lru_cache(maxsize=RECENT)
 def bounds(text: str) -> tuple[datetime, datetime]:
     """Return the instants [from, to) that a FHIR date, dateTime or instant stands for; a time without zone
     is UTC.
@@ -81,6 +85,7 @@ def period_bounds(start: str | None, end: str | None) -> tuple[datetime | None, 
     return bounds(start)[0] if start else FIRST, bounds(end)[1] if end else LAST
 
 
+@lru_cache(maxsize=RECENT)
 def from_v2(text: str, zone: tzinfo) -> str:
     """Return the FHIR date or dateTime of an HL7v2 DT, TS or DTM (2.A.21 of HL7 2.5.1), its precision kept.
 

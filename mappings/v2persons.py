@@ -6,7 +6,7 @@ https://hl7.org/fhir/uv/v2mappings/2024Sep/ConceptMap-segment-pid-to-patient.htm
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mappings.v2types import V2_TABLE, compact, cwe, system, xad, xtn
 
@@ -55,14 +55,26 @@ def maiden_name(repetition: Repetition, context: V2Context) -> Value:
     return repetition.component(1).strip() or repetition.component(2).strip() or None
 
 
-def telephone(use: str) -> Reader:
-    """Return a reader of XTN whose use is told by the field where the value does not tell it."""
+def telephone(use: str = "") -> Reader:
+    """Return a reader of XTN whose use is told by the field where the value does not tell it: a list, since
+    one may tell a telephone number and an e-mail address (XTN-4).
+    """
 
     def reader(repetition: Repetition, context: V2Context) -> Value:
         made = xtn(repetition, context)
-        return made and (made if "use" in made else {**made, "use": use})
+        told = [made, _mail(repetition, made)] if made else []
+        return [item if "use" in item or not use else {**item, "use": use} for item in told if item]
 
     return reader
+
+
+def _mail(repetition: Repetition, made: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the e-mail address that stands beside a telephone number, if there is one."""
+    address = repetition.component(4).strip()
+    if "@" not in address or address == made["value"]:
+        return None
+    use = made.get("use")
+    return compact(system="email", value=address, use=use if use != "mobile" else None)
 
 
 def birth_place(repetition: Repetition, context: V2Context) -> Value:

@@ -5,11 +5,14 @@ https://hl7.org/fhir/uv/v2mappings/2024Sep/datatype_maps.html
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from mappings import times
+from mappings.definitions.invariants import in_order
 from mappings.element import V2Context, Value
+from storage.model.flat import SSN
 
 if TYPE_CHECKING:
     from mappings.er7 import Repetition
@@ -88,24 +91,32 @@ def system(repetition: Repetition, component: int, context: V2Context) -> str | 
     return authority(name, universal, kind, context)
 
 
+HD = "urn:hl7:hd:"
+"""Before the name of an assigning authority of which nothing else is known."""
+AUTHORITIES: dict[str, str] = {"USSSA": SSN, "2.16.840.1.113883.4.1": SSN}
+"""HL7 table 0363 (assigning authorities) and their OIDs -> FHIR system."""
+
+
+def system_named(authority: str) -> str:
+    """Return the system of an assigning authority of which the name alone is known."""
+    return f"{HD}{quote(authority, safe='')}"
+
+
 def authority(name: str, universal: str, kind: str, context: V2Context) -> str | None:
     """Return the FHIR system of an assigning authority: a declared one, else its OID, URI or UUID, else its
     name.
     """
     declared = context.systems.get(universal) or context.systems.get(name)
+    declared = declared or AUTHORITIES.get(universal) or AUTHORITIES.get(name)
     if declared:
         return declared
     if universal and kind in ("ISO", ""):
-        return (
-            f"urn:oid:{universal}"
-            if universal.replace(".", "").isdigit()
-            else f"urn:hl7:hd:{quote(universal, safe='')}"
-        )
+        return f"urn:oid:{universal}" if universal.replace(".", "").isdigit() else system_named(universal)
     if universal and kind in ("URI", "URL"):
         return universal
     if universal and kind in ("UUID", "GUID"):
         return f"urn:uuid:{universal.lower()}"
-    return f"urn:hl7:hd:{quote(name or universal, safe='')}" if name or universal else None
+    return system_named(name or universal) if name or universal else None
 
 
 def compact(**parts: Value) -> dict[str, Any] | None:
@@ -116,11 +127,15 @@ def compact(**parts: Value) -> dict[str, Any] | None:
 
 
 def period(start: str, end: str, context: V2Context) -> Value:
-    """Return the Period of two time stamps."""
-    return compact(
-        start=times.from_v2(start, context.zone) if start else None,
-        end=times.from_v2(end, context.zone) if end else None,
-    )
+    """Return the Period of two time stamps. Raises ValueError where one is none, or the end is before the
+    start.
+    """
+    if context.undated:
+        return None
+    found = [times.from_v2(text, context.zone) if text else None for text in (start, end)]
+    if found[0] and found[1] and not in_order(found[0], found[1]):
+        raise ValueError("the end of a period is before its start")
+    return compact(start=found[0], end=found[1])
 
 
 def identifier_type(code: str) -> Value:
@@ -166,14 +181,14 @@ def typed(read: Any, code: str) -> Any:
 
 
 def xpn(repetition: Repetition, context: V2Context) -> Value:
-    """XPN -> HumanName: 1.1 family, 2 and 3 given, 4 and 6 suffix, 5 prefix, 7 use, 12 and 13 period."""
+    """XPN -> HumanName: 1.1 family, 2 and 3 given, 4, 6 and 14 suffix, 5 prefix, 7 use, 12 and 13 period."""
     part = repetition.component
     made = compact(
         use=NAME_USE.get(part(7)),
         family=part(1),
         given=[name for name in (part(2), part(3)) if name],
         prefix=[part(5)] if part(5) else None,
-        suffix=[name for name in (part(4), part(6)) if name],
+        suffix=[name for name in (part(4), part(6), part(14)) if name],
         period=period(part(12), part(13), context),
     )
     return made if made and made.keys() - {"use", "period"} else None
@@ -195,14 +210,20 @@ def xad(repetition: Repetition, context: V2Context) -> Value:
     return made if made and made.keys() - {"use", "type"} else None
 
 
+FOREIGN_NUMBER = re.compile(r"\+?[\d ()./-]{5,}")
+
+
 def xtn(repetition: Repetition, context: V2Context) -> Value:
-    """XTN -> ContactPoint: 1 (old), 4 (e-mail), 5 to 8 (parts) or 12; 2 use, 3 equipment."""
+    """XTN -> ContactPoint: 1 (old), 4 (e-mail), 5 to 8 (parts) or 12; 2 use, 3 equipment. A number alone in 9
+    is one that TN has no form for.
+    """
     part = repetition.component
     equipment, use = part(3).upper(), part(2).upper()
     kind = TELECOM_SYSTEM.get(equipment) or (
         "email" if use == "NET" or (part(4) and not part(1)) else "phone"
     )
-    number = part(12) or part(1) or assembled(repetition)
+    remark = part(9) if FOREIGN_NUMBER.fullmatch(part(9)) else ""
+    number = part(12) or part(1) or assembled(repetition) or remark
     value = part(4) or number if kind == "email" else number or part(4)
     if not value:
         return None
@@ -221,13 +242,13 @@ def codings(repetition: Repetition) -> list[dict[str, Any]]:
     """Return the codings of a CWE: components 1 to 3, 4 to 6 and 10 to 12, versions 7, 8 and 13."""
     found: list[dict[str, Any]] = []
     for first, version in ((1, 7), (4, 8), (10, 13)):
-        code, display, name = (repetition.component(first + place) for place in range(3))
+        code = repetition.component(first).strip()
         if code:
             made = compact(
-                system=code_system(name),
+                system=code_system(repetition.component(first + 2).strip()),
                 version=repetition.component(version),
-                code=code.strip(),
-                display=display.strip(),
+                code=code,
+                display=repetition.component(first + 1).strip(),
             )
             found.append(made or {})
     return found

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mappings import times
 from mappings.codecs import PERIOD, TIME_OF_PERIOD
+from mappings.element import ext
 from mappings.v2attachments import encapsulated, pointer
 from mappings.v2numbers import decimal, units
 from mappings.v2samples import sampled
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 VALUE_EXTENSION = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Observation.value"
 """Observation.value[x] of R5, which alone can be an Attachment."""
+UNIT_EXTENSION = ext("observation-unit")
+"""The units of a value that is a text, for which value[x] has no place."""
+MEASURED = frozenset({"valueQuantity", "valueRange", "valueRatio", "valueSampledData"})
+"""Elements that hold the units of OBX-6."""
 COMPARATORS = frozenset({"<", "<=", ">", ">="})
 LINES = frozenset({"ST", "TX", "FT"})
 """Types whose repetitions are the lines of one text."""
@@ -91,7 +96,7 @@ def _lines(field: Field) -> list[Found]:
 
 
 def _joined(field: Field) -> str:
-    return "\n".join(repetition.text for repetition in field.repetitions).strip()
+    return field.lines.strip()
 
 
 def _text(repetition: Repetition, unit: Repetition | None, context: V2Context) -> Found | None:

@@ -16,7 +16,7 @@ ACTS = Listing(
     filters={
         "patient_id": "rp.resource_type = 'Patient' AND rp.fhir_id = %(patient_id)s",
         "encounter_id": "re.resource_type = 'Encounter' AND re.fhir_id = %(encounter_id)s",
-        "cpt_code": "a.cpt_code = %(cpt_code)s",
+        "cpt_code": "a.cpt_code = upper(%(cpt_code)s)",
         "status": "a.status = %(status)s",
     },
     order="a.performed_lo DESC NULLS LAST, a.id DESC",

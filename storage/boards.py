@@ -37,6 +37,10 @@ ORDER BY p.scheduled_lo NULLS LAST, r.created_at, r.id
 LIMIT %(limit)s OFFSET %(skip)s
 """
 
+_NAMED = """(lower(l.name) = lower(%({0})s)
+        OR lower(%({0})s) IN (SELECT lower(x) FROM json_array_elements_text(l.alias) AS x))"""
+"""Whether the location ``l`` goes by a name."""
+
 FILTERS = {
     "id": "r.resource_type = 'Procedure' AND r.fhir_id = %(id)s",
     "surgical_status": "p.surgical_status = %(surgical_status)s",
@@ -44,9 +48,8 @@ FILTERS = {
     "patient_mrn": "t.mrn = %(patient_mrn)s",
     "patient": """p.patient_id = (
         SELECT o.id FROM resource o WHERE o.resource_type = 'Patient' AND o.fhir_id = %(patient)s)""",
-    "scheduled_location": """(lower(l.name) = lower(%(scheduled_location)s)
-        OR lower(p.scheduled_location_text) = lower(%(scheduled_location)s)
-        OR lower(%(scheduled_location)s) IN (SELECT lower(x) FROM json_array_elements_text(l.alias) AS x))""",
+    "scheduled_location": f"""(lower(p.scheduled_location_text) = lower(%(scheduled_location)s)
+        OR {_NAMED.format("scheduled_location")})""",
 }
 """What procedures can be narrowed by. A statement has only those that are asked for: one plan for all of them
 would look at each procedure that there is.
@@ -60,11 +63,8 @@ FROM arterial_finding f JOIN resource r ON r.id = f.id
 WHERE f.procedure_id = %s AND r.deleted_at IS NULL ORDER BY r.created_at, r.id
 """
 
-LOCATION = """SELECT r.fhir_id FROM location l JOIN resource r ON r.id = l.id WHERE r.deleted_at IS NULL
-    AND (lower(l.name) = lower(%(name)s)
-        OR lower(%(name)s) IN (SELECT lower(x) FROM json_array_elements_text(l.alias) AS x))
-    ORDER BY r.created_at, r.id LIMIT 1"""
-
+LOCATION = f"""SELECT r.fhir_id FROM location l JOIN resource r ON r.id = l.id WHERE r.deleted_at IS NULL
+    AND {_NAMED.format("name")} ORDER BY r.created_at, r.id LIMIT 1"""
 
 PATIENT = """SELECT r.fhir_id AS id, p.display_name AS patient_name
 FROM identifier i JOIN patient p ON p.id = i.owner_id JOIN resource r ON r.id = p.id

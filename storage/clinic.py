@@ -8,7 +8,7 @@ from uuid import UUID
 
 from psycopg.rows import dict_row
 
-from storage.flat_sql import FINAL, LOINC
+from storage.flat_sql import FINAL, LOINC, NEWEST
 from storage.listing import Listing, Row, bound
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ CROSS JOIN LATERAL (
 JOIN coding k ON k.concept_id = v.concept_id AND k.system = '{LOINC}' AND k.code = ANY(%(codes)s)
 WHERE o.encounter_id = ANY(%(encounters)s) AND o.status = ANY(%(statuses)s) AND r.deleted_at IS NULL
     AND v.value IS NOT NULL
-ORDER BY o.effective_lo DESC NULLS LAST, r.last_updated DESC, o.id DESC, k.item_no"""
+ORDER BY {NEWEST}, k.item_no"""
 
 BILLED = """SELECT owner_id, code, system, modifier, units FROM encounter_billing_code
 WHERE owner_id = ANY(%s) ORDER BY owner_id, item_no"""

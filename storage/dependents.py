@@ -81,13 +81,10 @@ def release(
     connection.execute(statement.encode(), (owner, list(keep)))
 
 
-def count(connection: Connection[Any], table: str, row: UUID) -> int:
-    """Return how many live resources belong to a row by patient, encounter, order, procedure or case."""
-    return counts(connection, table, [row]).get(row, 0)
-
-
 def counts(connection: Connection[Any], table: str, rows: Sequence[UUID]) -> dict[UUID, int]:
-    """Return how many live resources belong to each of some rows of a table; those without any left out."""
+    """Return how many live resources belong to each of some rows of a table by patient, encounter, order,
+    procedure or case; those without any left out.
+    """
     statement = _counting(table)
     if statement is None:
         return {}

@@ -24,7 +24,7 @@ DIAGNOSES = Listing(
     filters={
         "patient_id": "rp.resource_type = 'Patient' AND rp.fhir_id = %(patient_id)s",
         "encounter_id": "re.resource_type = 'Encounter' AND re.fhir_id = %(encounter_id)s",
-        "icd10_code": "d.icd10_code = %(icd10_code)s",
+        "icd10_code": "d.icd10_code = upper(%(icd10_code)s)",
         "is_primary": f"coalesce({_RANK} = 1, false) = %(is_primary)s",
     },
     order="d.id DESC",

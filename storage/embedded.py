@@ -3,7 +3,8 @@
 Data directory: ``postgres`` (the cluster), ``postgres.log``, ``gateway.lock`` (held while a gateway runs, so
 that two cannot share a directory) and, as root, ``postgresql-...`` (copied programs).
 
-If the gateway is killed its PostgreSQL lives on; the next start stops it cleanly and starts its own.
+If the gateway is killed its PostgreSQL lives on; the next start stops it cleanly and starts its own. If
+PostgreSQL is killed the gateway starts it again.
 Connections are by a Unix socket in a folder that only the owner may enter; there is no TCP port.
 No permission outside the data directory is ever changed.
 """
@@ -16,6 +17,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -23,12 +25,15 @@ from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
+import structlog
 
 from storage import cluster
 from storage.account import Account, service_account
 from storage.cluster import ROLE, NotStarted
 
 DATABASE = "suture"
+PAUSE_SECONDS = 0.5
+"""How soon it is seen that a server has died."""
 _PORT = "5432"
 _SOCKET_PATH_LIMIT = 100  # the kernel allows 107 on Linux and 103 on macOS
 _LOG_LIMIT = 10 * 1024 * 1024
@@ -50,6 +55,9 @@ _DURABLE = ("fsync=on", "synchronous_commit=on", "full_page_writes=on", "autovac
 _FLEETING = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=64MB")
 
 
+_log = structlog.get_logger(__name__)
+
+
 class InUse(NotStarted):
     """Another gateway runs on the data directory."""
 
@@ -57,10 +65,14 @@ class InUse(NotStarted):
 class EmbeddedServer:
     """One PostgreSQL server over one data directory, from ``start`` to ``stop``."""
 
-    def __init__(self, data_dir: Path, *, durable: bool = True) -> None:
+    def __init__(self, data_dir: Path, *, durable: bool = True, lasting: bool = False) -> None:
+        """``lasting`` starts the server again when it dies without having been stopped."""
         self.data_dir = data_dir.resolve()
         self.folder = self.data_dir / "postgres"
         self._durable = durable
+        self._lasting = lasting
+        self._ending = threading.Event()
+        self._watch: threading.Thread | None = None
         self._lock: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._socket_folder: Path | None = None
@@ -85,12 +97,34 @@ class EmbeddedServer:
         except BaseException:
             self.stop()
             raise
+        if self._lasting:
+            self._ending.clear()
+            self._watch = threading.Thread(target=self._last, args=(account,), name="postgres", daemon=True)
+            self._watch.start()
+
+    def _last(self, account: Account) -> None:
+        """Start the server again whenever it dies: whoever uses it finds it under the same URL."""
+        while self._process is not None and not self._ending.is_set():
+            try:
+                self._process.wait(PAUSE_SECONDS)
+            except subprocess.TimeoutExpired:
+                continue
+            if not self._ending.is_set():
+                _log.error("the database died and is started again", status=self._process.returncode)
+                self._launch_again(account)
+
+    def _launch_again(self, account: Account) -> None:
+        try:
+            self._launch(account)
+        except (NotStarted, OSError, psycopg.Error) as error:
+            _log.error("the database does not start", error=type(error).__name__)
+            self._ending.wait(PAUSE_SECONDS * 4)
 
     def _launch(self, account: Account) -> None:
         bin_folder = cluster.programs(account, self.data_dir)
         cluster.clear_leftover(self.folder)
         cluster.create(self.folder, bin_folder, account, durable=self._durable)
-        self._socket_folder = _socket_folder(self.folder, account)
+        self._socket_folder = _socket_folder(self.folder, account, self._socket_folder)
         options = [*_ALWAYS, *(_DURABLE if self._durable else _FLEETING)]
         command = [str(bin_folder / "postgres"), "-D", str(self.folder), "-k", str(self._socket_folder)]
         command += ["-p", _PORT, *(part for option in options for part in ("-c", option))]
@@ -121,6 +155,10 @@ class EmbeddedServer:
 
     def stop(self) -> None:
         """Shut the server down (connections are ended, what is committed is kept) and free the directory."""
+        self._ending.set()
+        if self._watch is not None:
+            self._watch.join()
+            self._watch = None
         if self._process is not None:
             _end(self._process)
             self._process = None
@@ -136,9 +174,10 @@ class EmbeddedServer:
 def start_embedded(data_dir: Path, *, durable: bool = True) -> Generator[EmbeddedServer]:
     """Run a server over ``data_dir`` for the length of a ``with`` block; raises as ``EmbeddedServer.start``.
 
-    ``durable=False`` is for tests: commits are not forced to the disk.
+    If it dies within the block it is started again. ``durable=False`` is for tests: commits are not forced to
+    the disk.
     """
-    server = EmbeddedServer(data_dir, durable=durable)
+    server = EmbeddedServer(data_dir, durable=durable, lasting=True)
     server.start()
     try:
         yield server
@@ -203,10 +242,12 @@ def _claim(data_dir: Path) -> int:
     return lock
 
 
-def _socket_folder(folder: Path, account: Account) -> Path:
+def _socket_folder(folder: Path, account: Account, known: Path | None) -> Path:
     if len(f"{folder}/.s.PGSQL.{_PORT}".encode()) < _SOCKET_PATH_LIMIT:
         return folder
-    short = Path(tempfile.mkdtemp(prefix="suture-"))  # the path must be short
+    # The path must be short, and stay what it is: it is in the URL.
+    short = known or Path(tempfile.mkdtemp(prefix="suture-"))
+    short.mkdir(mode=0o700, exist_ok=True)
     account.own(short)
     return short
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from storage.flat_sql import (
-    FINAL,
+    FINDINGS,
     LOINC,
+    NEWEST,
     NEWEST_VISIT,
     STAY,
     VISIT,
@@ -20,7 +21,6 @@ from storage.flat_sql import (
 if TYPE_CHECKING:
     from psycopg import Connection
 
-Found = Sequence[tuple[Any, ...]]
 
 _OF = "SELECT {} FROM patient p CROSS JOIN LATERAL ({}) f WHERE p.id = %s"
 
@@ -52,19 +52,12 @@ def listed(connection: Connection[Any], patient: UUID, table: str) -> list[tuple
     return connection.execute(statement.encode(), (patient,)).fetchall()
 
 
-FINDINGS = f"""SELECT k.code, o.id, o.effective_lo FROM coding k JOIN observation o ON o.id = k.owner_id
-    JOIN resource r ON r.id = o.id
-    WHERE k.patient_id = %s AND k.element = 'code' AND k.system = '{LOINC}' AND k.code = ANY(%s)
-    AND o.status = ANY(%s) AND r.deleted_at IS NULL
-    ORDER BY o.effective_lo DESC NULLS LAST, r.last_updated DESC, o.id DESC"""
-
-
 def findings(connection: Connection[Any], patient: UUID, code: str) -> list[UUID]:
     """Return the newest final observation of a LOINC code, and after it those of the same day."""
-    asked = (patient, [code], list(FINAL))
-    found = connection.execute(FINDINGS.encode(), asked).fetchall()
-    days = [at and at.date() for _, _, at in found]
-    return [key for (_, key, _), day in zip(found, days, strict=True) if day == days[0]]
+    asked = f"SELECT o.id, o.effective_lo {FINDINGS} AND k.patient_id = %s AND k.code = %s ORDER BY {NEWEST}"
+    found = connection.execute(asked.encode(), (patient, code)).fetchall()
+    days = [at and at.date() for _, at in found]
+    return [key for (key, _), day in zip(found, days, strict=True) if day == days[0]]
 
 
 TYPES = {

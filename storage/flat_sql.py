@@ -11,26 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
+from storage.model import flat_places as places
 from storage.model.flat import BY_NAME, Field
-from storage.model.flat_places import (
-    Address,
-    Contact,
-    Cover,
-    Doctor,
-    Finding,
-    Head,
-    Language,
-    Listing,
-    Name,
-    Notes,
-    Number,
-    Own,
-    Party,
-    Referral,
-    Standing,
-    Stay,
-    Words,
-)
 
 LOINC = "http://loinc.org"
 EMERGENCY = ("http://terminology.hl7.org/CodeSystem/v2-0131", "C")
@@ -59,7 +41,9 @@ def word_of(column: str, codes: Mapping[str, str]) -> str:
     return f"CASE {column} {cases} END"
 
 
-def words(where: str, place: Words | Finding, *, closed: bool = False, order: str = "c.item_no") -> str:
+def words(
+    where: str, place: places.Words | places.Finding, *, closed: bool = False, order: str = "c.item_no"
+) -> str:
     """Return the expression of a concept in words: its text, the word for its code, how it is shown; a
     ``closed`` list has its own words first.
     """
@@ -100,11 +84,11 @@ def preference(column: str, uses: tuple[str, ...]) -> str:
     return f"array_position(ARRAY[{', '.join(map(literal, uses))}], coalesce({column}, '')::text)"
 
 
-def _own(place: Own) -> Placed:
+def _own(place: places.Own) -> Placed:
     return "", word_of(f"p.{place.column}", place.codes) if place.codes else f"p.{place.column}"
 
 
-def _number(place: Number) -> Placed:
+def _number(place: places.Number) -> Placed:
     if place.column:
         return "", f"p.{place.column}"
     return "ident", _first("i.value", f"i.system = {literal(place.system)}", "i.item_no")
@@ -119,11 +103,11 @@ NAME_PARTS = {
 }
 
 
-def _name(place: Name) -> Placed:
+def _name(place: places.Name) -> Placed:
     return "nick" if place.part == "whole" else "named", NAME_PARTS[place.part]
 
 
-def _contact(place: Contact) -> Placed:
+def _contact(place: places.Contact) -> Placed:
     fits = f"t.system = {literal(place.system)} AND coalesce(t.use, '') IN {listed(place.uses)}"
     return "telecom", _first("t.value", fits, f"{preference('t.use', place.uses)}, t.item_no")
 
@@ -131,7 +115,7 @@ def _contact(place: Contact) -> Placed:
 ADDRESS_PARTS = {"line1": "a.lines ->> 0", "line2": _joined("a.lines", 1)}
 
 
-def _address(place: Address) -> Placed:
+def _address(place: places.Address) -> Placed:
     return "home", ADDRESS_PARTS.get(place.part, f"a.{place.part}")
 
 
@@ -147,23 +131,24 @@ PARTY_PARTS = {
         AND t.element = 'contact.telecom' AND t.system = 'phone' ORDER BY t.item_no LIMIT 1)""",
     # The concept that says only that this is a contact for emergencies tells no relationship.
     "relationship": words(
-        f"{_OF_PARTY} AND (c.text IS NOT NULL OR NOT {_IS_EMERGENCY})", Words(("contact.relationship",))
+        f"{_OF_PARTY} AND (c.text IS NOT NULL OR NOT {_IS_EMERGENCY})",
+        places.Words(("contact.relationship",)),
     ),
 }
 
 
-def _party(place: Party) -> Placed:
+def _party(place: places.Party) -> Placed:
     return "party", PARTY_PARTS[place.part]
 
 
-def _words(place: Words) -> Placed:
+def _words(place: places.Words) -> Placed:
     where = f"c.owner_id = p.id AND c.child_id IS NULL AND c.element IN {listed(place.elements)}"
     order = f"array_position(ARRAY[{', '.join(map(literal, place.elements))}], c.element), c.item_no"
     found = words(where, place, order=order)
     return "", f"coalesce(p.{place.column}, {found})" if place.column else found
 
 
-def _language(_: Language) -> Placed:
+def _language(_: places.Language) -> Placed:
     return "", (
         "(SELECT coalesce(c.text, (SELECT coalesce(g.code, g.display) FROM coding g"
         " WHERE g.concept_id = c.id ORDER BY g.item_no LIMIT 1))"
@@ -197,18 +182,27 @@ COVER_PARTS = {
         WHERE l.owner_id = v.id ORDER BY l.item_no LIMIT 1)""",
     "subscriber_name": named_by("subscriber", "v.id"),
     "subscriber_relationship": words(
-        "c.owner_id = v.id AND c.child_id IS NULL AND c.element = 'relationship'", Words(("relationship",))
+        "c.owner_id = v.id AND c.child_id IS NULL AND c.element = 'relationship'",
+        places.Words(("relationship",)),
     ),
     "effective_date": "v.period_start",
     "expiration_date": "v.period_end",
 }
 
 
-def _cover(place: Cover) -> Placed:
+def _cover(place: places.Cover) -> Placed:
     return f"cover{place.position}", COVER_PARTS[place.part]
 
 
-def finding(field: Field, place: Finding) -> Placed:
+FINDINGS = f"""FROM coding k JOIN observation o ON o.id = k.owner_id JOIN resource r ON r.id = o.id
+    WHERE k.element = 'code' AND k.system = {literal(LOINC)} AND o.status IN {listed(FINAL)}
+    AND r.deleted_at IS NULL"""
+"""Live final observations ``o``, their heads ``r`` and their codes ``k``."""
+NEWEST = "o.effective_lo DESC NULLS LAST, r.last_updated DESC, o.id DESC"
+"""Their order, the newest first."""
+
+
+def finding(field: Field, place: places.Finding) -> Placed:
     """Return the expression of the value of the newest final observation of a code."""
     shown = "c.owner_id = o.id AND c.child_id IS NULL AND c.element = 'value'"
     value = f"coalesce(o.value_text, {words(shown, place, closed=bool(field.values))})"
@@ -224,14 +218,11 @@ def finding(field: Field, place: Finding) -> Placed:
 
 def _newest(names: Iterable[str]) -> str:
     """Return the FROM of the newest final observations ``o`` of the codes of fields."""
-    places = (BY_NAME[name].place for name in names)
-    codes = [place.code for place in places if isinstance(place, Finding)]
-    return f"""FROM (SELECT DISTINCT ON (k.code) k.code, n.id, n.value_text, n.value_value, n.value_code,
-        n.value_unit, n.value_canonical, n.value_canonical_unit
-        FROM coding k JOIN observation n ON n.id = k.owner_id JOIN resource rn ON rn.id = n.id
-        WHERE k.patient_id = p.id AND k.element = 'code' AND k.system = {literal(LOINC)}
-        AND k.code IN {listed(codes)} AND n.status IN {listed(FINAL)} AND rn.deleted_at IS NULL
-        ORDER BY k.code, n.effective_lo DESC NULLS LAST, rn.last_updated DESC, n.id DESC) o"""
+    found = (BY_NAME[name].place for name in names)
+    codes = [place.code for place in found if isinstance(place, places.Finding)]
+    return f"""FROM (SELECT DISTINCT ON (k.code) k.code, o.id, o.value_text, o.value_value, o.value_code,
+        o.value_unit, o.value_canonical, o.value_canonical_unit
+        {FINDINGS} AND k.patient_id = p.id AND k.code IN {listed(codes)} ORDER BY k.code, {NEWEST}) o"""
 
 
 def _has(owner: str, element: str, codes: tuple[str, ...]) -> str:
@@ -265,7 +256,7 @@ def listed_text() -> str:
     return f"replace(coalesce(c.text, {_shown('c.id')}), ';', ',')"
 
 
-def _listing(place: Listing) -> Placed:
+def _listing(place: places.Listing) -> Placed:
     source = listed_texts(place.table)
     return "", f"(SELECT string_agg({listed_text()}, '; ' ORDER BY rx.created_at, rx.id) {source})"
 
@@ -279,24 +270,24 @@ REFERRER = """(SELECT t.id FROM encounter_participant t
     WHERE t.owner_id = s.id ORDER BY t.item_no LIMIT 1)"""
 
 
-def _referral(_: Referral) -> Placed:
+def _referral(_: places.Referral) -> Placed:
     return "", (
         f"(SELECT {named_by('participant.individual', 's.id', f'= {REFERRER}')} {VISIT} {NEWEST_VISIT})"
     )
 
 
-def _stay(place: Stay) -> Placed:
+def _stay(place: places.Stay) -> Placed:
     return "stay", f"s.period_{place.part}"
 
 
-def _standing(_: Standing) -> Placed:
+def _standing(_: places.Standing) -> Placed:
     return "", (
         "CASE WHEN p.deceased IS NOT NULL OR p.deceased_boolean THEN 'deceased'"
         " WHEN p.active IS FALSE THEN 'inactive' ELSE 'active' END"
     )
 
 
-def _notes(_: Notes) -> Placed:
+def _notes(_: places.Notes) -> Placed:
     return "", (
         "(SELECT string_agg(n.text, E'\\n' ORDER BY n.item_no) FROM annotation n"
         " WHERE n.owner_id = p.id AND n.child_id IS NULL AND n.element = 'note')"
@@ -304,28 +295,28 @@ def _notes(_: Notes) -> Placed:
 
 
 _PLACED: dict[type, Callable[[Any], Placed]] = {
-    Own: _own,
-    Head: lambda place: ("", f"r.{place.column}"),
-    Number: _number,
-    Name: _name,
-    Contact: _contact,
-    Address: _address,
-    Party: _party,
-    Words: _words,
-    Language: _language,
-    Cover: _cover,
-    Listing: _listing,
-    Doctor: lambda _: ("", named_by("generalPractitioner", "p.id")),
-    Referral: _referral,
-    Stay: _stay,
-    Standing: _standing,
-    Notes: _notes,
+    places.Own: _own,
+    places.Head: lambda place: ("", f"r.{place.column}"),
+    places.Number: _number,
+    places.Name: _name,
+    places.Contact: _contact,
+    places.Address: _address,
+    places.Party: _party,
+    places.Words: _words,
+    places.Language: _language,
+    places.Cover: _cover,
+    places.Listing: _listing,
+    places.Doctor: lambda _: ("", named_by("generalPractitioner", "p.id")),
+    places.Referral: _referral,
+    places.Stay: _stay,
+    places.Standing: _standing,
+    places.Notes: _notes,
 }
 
 
 def _names(field: str) -> str:
     place = BY_NAME[field].place
-    uses = place.uses if isinstance(place, Name) else ()
+    uses = place.uses if isinstance(place, places.Name) else ()
     return (
         "FROM person_name n WHERE n.owner_id = p.id AND n.child_id IS NULL AND n.element = 'name'"
         f" AND coalesce(n.use, '') IN {listed(uses)}"
@@ -363,7 +354,7 @@ FRAMES = {
 def placed(name: str) -> Placed:
     """Return the frame of a field and its expression there."""
     field = BY_NAME[name]
-    if isinstance(field.place, Finding):
+    if isinstance(field.place, places.Finding):
         return finding(field, field.place)
     return _PLACED[type(field.place)](field.place)
 

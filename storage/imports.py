@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
@@ -70,16 +70,6 @@ def finish(
     connection.execute(
         "UPDATE import_batch SET errors = %s, finished_at = %s WHERE id = %s", (Json(list(errors)), at, key)
     )
-
-
-def outgrown(connection: Connection[Any], tables: Iterable[str]) -> set[str]:
-    """Return those of some tables of which half or more has come since the planner looked at them."""
-    found = connection.execute(
-        "SELECT relname FROM pg_stat_user_tables WHERE schemaname = 'public' AND relname = ANY(%s)"
-        " AND n_mod_since_analyze >= 1000 AND n_mod_since_analyze * 2 >= n_live_tup",
-        (list(tables),),
-    )
-    return {row[0] for row in found.fetchall()}
 
 
 _READING = f"""SELECT b.id, b.kind, b.filename, b.sha256, b.validate_only, b.skip_duplicates,

@@ -11,10 +11,12 @@ from uuid import UUID
 from storage.lexical import ENCODER
 from storage.model.columns import Row
 from storage.model.hl7 import Hl7Message
+from storage.session import NO_WAIT
 from storage.trip import Trip, ask, on_wire
 from storage.writer import post_new
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from psycopg import Connection
@@ -72,18 +74,24 @@ STATUS = b"SELECT id, status, ack_raw, accept_raw FROM hl7_message WHERE id = $1
 FINISH = b"""UPDATE hl7_message SET status = $1, ack_code = $2, ack_raw = $3, ack_control_id = $4,
     acked_at = $5, error_code = $6, error_location = $7, error_text = $8, coverage = $9, finished_at = $10,
     attempts = attempts + 1 WHERE id = $11 AND status = 'received'"""
-REUSED = b"""SELECT EXISTS (SELECT 1 FROM hl7_message WHERE direction = 'in' AND control_id = $1
-    AND sha256 <> $2 AND sending_app IS NOT DISTINCT FROM $3 AND sending_facility IS NOT DISTINCT FROM $4)"""
+TAKEN = b"""SELECT id, raw, remote_addr, peer_id FROM hl7_message WHERE direction = 'in'
+    AND status = 'received' AND accept_raw IS NOT NULL AND received_at < $1 ORDER BY received_at, id"""
+REUSED = b"""SELECT EXISTS (SELECT 1 FROM hl7_message WHERE direction = 'in' AND status = 'applied'
+    AND control_id = $1 AND sha256 <> $2 AND sending_app IS NOT DISTINCT FROM $3
+    AND sending_facility IS NOT DISTINCT FROM $4)"""
 
 
 def enter(connection: Connection[Any], arrival: Arrival) -> Seen:
     """Store an arrival, committed at once; where the same message is there already, return its entry.
 
+    The commit waits for the disk only where an answer to it leaves at once (``accept_raw``): whatever is
+    answered later is committed after it, and what the server writes to its log it writes in that order.
     A repeat of an applied message is noted as a row of its own, status ``duplicate``. Needs autocommit.
     """
+    answered = arrival.header.get("accept_raw") is not None
     for _ in range(3):
         # Two connections may bring the same message at the same time: the index lets one of them in.
-        if _insert(connection, arrival, "received", ending=b" ON CONFLICT DO NOTHING"):
+        if _insert(connection, arrival, "received", ending=b" ON CONFLICT DO NOTHING", waits=answered):
             return Seen(arrival.id, "received", None)
         asked = (arrival.sha256, arrival.header.get("control_id"))
         for found in ask(connection, SEEN, *asked, binary=True).rows():
@@ -105,14 +113,16 @@ def repeat(connection: Connection[Any], arrival: Arrival, seen: Seen) -> None:
     _insert(connection, arrival, "duplicate", told)
 
 
-def keep(connection: Connection[Any], arrival: Arrival, verdict: Verdict) -> None:
-    """Store an arrival that is not to be read, with what came of it."""
+def keep(connection: Connection[Any], arrival: Arrival, verdict: Verdict, *, is_whole: bool = False) -> None:
+    """Store an arrival that is not applied, with what came of it; one that ``is_whole`` may be later."""
     told = {
+        "attempts": int(is_whole),
         "ack_code": verdict.ack_code,
         "ack_raw": verdict.ack,
         "ack_control_id": verdict.ack_control_id,
         "acked_at": verdict.ack and verdict.at,
         "error_code": verdict.error_code,
+        "error_location": verdict.error_location,
         "error_text": verdict.error_text,
         "finished_at": verdict.at,
     }
@@ -120,9 +130,17 @@ def keep(connection: Connection[Any], arrival: Arrival, verdict: Verdict) -> Non
 
 
 def _insert(
-    connection: Connection[Any], arrival: Arrival, status: str, told: Row | None = None, ending: bytes = b""
+    connection: Connection[Any],
+    arrival: Arrival,
+    status: str,
+    told: Row | None = None,
+    ending: bytes = b"",
+    *,
+    waits: bool = True,
 ) -> int:
-    """Insert a row; return how many rows that made."""
+    """Insert a row; return how many rows that made. Unless it ``waits`` for the disk, it is there with the
+    next commit.
+    """
     row: Row = Hl7Message.blank()
     row.update(arrival.header)
     row.update(
@@ -137,13 +155,32 @@ def _insert(
     )
     row.update(told or {})
     trip = Trip(connection)
+    if not waits:
+        trip.ask(NO_WAIT, ())
     answer = post_new(trip, "hl7_message", [row], ending)
     trip.make()
     return answer.rowcount
 
 
-def reused(connection: Connection[Any], arrival: Arrival) -> bool:
-    """Tell whether the sender used the control id before, for other content."""
+class Taken(NamedTuple):
+    """A message whose sender was told that it was taken, and that is not applied yet."""
+
+    id: UUID
+    raw: bytes
+    remote: str | None
+    peer_id: UUID | None
+
+
+def taken(connection: Connection[Any], before: datetime) -> list[Taken]:
+    """Return the messages that were taken before a time and are not applied, as they came."""
+    return [Taken(*row) for row in ask(connection, TAKEN, before, binary=True).rows()]
+
+
+def lock(connection: Connection[Any], message_id: UUID, arrival: Arrival) -> tuple[Seen, bool]:
+    """Lock an entry for the transaction that applies it; return how it stands, and whether the sender used
+    the control id before, for other content that was applied: what was cut off or refused is sent again
+    under it, whole or mended.
+    """
     header = arrival.header
     asked = (
         header.get("control_id"),
@@ -151,27 +188,28 @@ def reused(connection: Connection[Any], arrival: Arrival) -> bool:
         header.get("sending_app"),
         header.get("sending_facility"),
     )
-    return ask(connection, REUSED, *asked).rows() == [(True,)]
-
-
-def lock(connection: Connection[Any], message_id: UUID) -> Seen:
-    """Lock an entry for the transaction that applies it, and return how it stands."""
-    return _entry(connection, STATUS + b" FOR UPDATE", message_id)
+    trip = Trip(connection)
+    entry = trip.ask(STATUS + b" FOR UPDATE", (on_wire(message_id),), binary=True)
+    reused = trip.ask(REUSED, [on_wire(value) for value in asked])
+    trip.make()
+    for row in entry.rows():
+        return Seen(*row), reused.rows() == [(True,)]
+    raise LookupError(str(message_id))
 
 
 def look(connection: Connection[Any], message_id: UUID) -> Seen:
     """Return how an entry stands."""
-    return _entry(connection, STATUS, message_id)
-
-
-def _entry(connection: Connection[Any], statement: bytes, message_id: UUID) -> Seen:
-    for row in ask(connection, statement, message_id, binary=True).rows():
+    for row in ask(connection, STATUS, message_id, binary=True).rows():
         return Seen(*row)
     raise LookupError(str(message_id))
 
 
-def finish(connection: Connection[Any], message_id: UUID, verdict: Verdict) -> bool:
-    """Store what came of a message, in the transaction of what it wrote; False if it was finished before."""
+def finish(
+    connection: Connection[Any], message_id: UUID, verdict: Verdict, links: Sequence[Row] = ()
+) -> bool:
+    """Store what came of a message, with its links to the records that it was about, in the transaction of
+    what it wrote; False if it was finished before.
+    """
     coverage = None if verdict.coverage is None else ENCODER.encode(verdict.coverage)
     told = (
         verdict.status,
@@ -187,6 +225,8 @@ def finish(connection: Connection[Any], message_id: UUID, verdict: Verdict) -> b
         message_id,
     )
     trip = Trip(connection)
+    if links:
+        post_new(trip, "hl7_message_link", list(links))
     answer = trip.ask(
         FINISH, [on_wire(value) for value in told], [int(value is verdict.ack) for value in told]
     )

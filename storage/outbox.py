@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
-from psycopg.rows import class_row, dict_row
-from psycopg.types.json import Json
+from psycopg.rows import dict_row
 
 from storage.lexical import DECODER
 from storage.model.hl7 import Hl7Message, Hl7MessageLink
@@ -27,52 +26,6 @@ if TYPE_CHECKING:
 
 _LOCK = 0x6F757462
 """The class of the advisory locks by which one worker at a time sends to a destination."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a destination is told, and how: the columns of ``hl7_destination``."""
-
-    peer_id: UUID
-    order_message: str | None = None
-    order_types: list[str] | None = None
-    results: bool = False
-    own_only: bool = True
-    sending_app: str = "SUTURE"
-    sending_facility: str = ""
-    processing_id: str = "P"
-    ack_seconds: int = 30
-    retry_seconds: int = 5
-    most_retry_seconds: int = 300
-    most_attempts: int = 10
-    is_active: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """A peer that is told something: its settings, and what the peer itself says."""
-
-    peer_id: UUID
-    order_message: str | None
-    order_types: list[str] | None
-    results: bool
-    own_only: bool
-    sending_app: str
-    sending_facility: str
-    processing_id: str
-    ack_seconds: int
-    retry_seconds: int
-    most_retry_seconds: int
-    most_attempts: int
-    is_active: bool
-    name: str
-    host: str
-    port: int
-    version: str
-    charset: str
-    receiving_app: str | None
-    receiving_facility: str | None
-    authorities: dict[str, str] | None
 
 
 @dataclass(frozen=True)
@@ -100,6 +53,8 @@ class Waiting(NamedTuple):
     control_id: str
     raw: bytes
     attempts: int
+    accepted: bytes | None
+    """The accept acknowledgement that it got in enhanced mode."""
 
 
 class Kept(NamedTuple):
@@ -112,17 +67,10 @@ class Kept(NamedTuple):
     sub_id: str | None
 
 
-_DESTINATIONS = """SELECT d.*, p.name, p.host, p.port, p.version, p.charset, p.sending_app AS receiving_app,
-    p.sending_facility AS receiving_facility, p.authorities
-    FROM hl7_destination d JOIN hl7_peer p ON p.id = d.peer_id
-    WHERE d.is_active AND p.is_active AND p.direction <> 'in' AND p.host IS NOT NULL AND p.port IS NOT NULL
-    ORDER BY p.name"""
-_NAMES = ", ".join(field.name for field in fields(Settings))
-_VALUES = ", ".join(f"%({field.name})s" for field in fields(Settings))
-_ANEW = ", ".join(f"{field.name} = EXCLUDED.{field.name}" for field in fields(Settings))
-_STORE = f"""INSERT INTO hl7_destination ({_NAMES}) VALUES ({_VALUES})
-    ON CONFLICT (peer_id) DO UPDATE SET {_ANEW}"""
 _SENDER = b"""SELECT m.peer_id, m.sending_app, m.sending_facility FROM hl7_message m WHERE m.id = $1"""
+_PLACED = b"""SELECT m.control_id FROM hl7_message_link l JOIN hl7_message m ON m.id = l.message_id
+    WHERE l.resource_id = $1 AND m.direction = 'in' AND m.message_type IN ('ORM', 'OML', 'OMG', 'OMI')
+    AND m.control_id <> '' ORDER BY m.received_at DESC LIMIT 1"""
 _GATHER = b"""SELECT r.id, r.version, v.content, r.v2_remainder, o.sub_id
     FROM unnest($1::text[], $2::text[]) AS w(kind, name)
     JOIN resource r ON r.resource_type = w.kind AND r.fhir_id = w.name AND r.deleted_at IS NULL
@@ -135,59 +83,58 @@ _BELONGING = b"""SELECT r.id, r.version, v.content, r.v2_remainder, NULL::text
     WHERE f.target_fhir_id = ANY($1::text[]) ORDER BY r.created_at, r.id"""
 _REFERRING = b"""SELECT DISTINCT r.fhir_id FROM reference f JOIN resource r ON r.id = f.owner_id
     WHERE f.target_id = ANY($1) AND f.path = $2 AND r.resource_type = $3 AND r.deleted_at IS NULL"""
-_HEAD = """SELECT id, control_id, raw, attempts FROM hl7_message m
-    WHERE direction = 'out' AND finished_at IS NULL AND peer_id = %(peer)s
-    AND (next_attempt_at IS NULL OR next_attempt_at <= %(now)s)
-    AND NOT EXISTS (SELECT 1 FROM hl7_message e WHERE e.direction = 'out' AND e.finished_at IS NULL
-        AND e.peer_id = m.peer_id AND e.lane = m.lane AND e.id < m.id)
-    ORDER BY (status = 'sent') DESC, id LIMIT 1"""
+# One statement, of which each part is asked only where those before it found nothing: what may have arrived
+# already; the first of the oldest that is due and has none of its lane before it; of many that wait, the same
+# by lanes. The orders by index columns keep each part from reading more, whatever the planner thinks.
+HEAD = """SELECT * FROM (
+(SELECT id, control_id, raw, attempts, accept_raw FROM hl7_message
+    WHERE direction = 'out' AND status = 'sent' AND finished_at IS NULL AND peer_id = %(peer)s
+    ORDER BY peer_id, id LIMIT 1)
+UNION ALL
+(SELECT m.id, m.control_id, m.raw, m.attempts, m.accept_raw FROM (SELECT * FROM hl7_message
+        WHERE direction = 'out' AND finished_at IS NULL AND peer_id = %(peer)s
+        ORDER BY peer_id, id LIMIT 1000) m
+    WHERE (m.next_attempt_at IS NULL OR m.next_attempt_at <= %(now)s)
+    AND m.id = (SELECT e.id FROM hl7_message e WHERE e.direction = 'out' AND e.finished_at IS NULL
+        AND e.peer_id = m.peer_id AND e.lane = m.lane ORDER BY e.peer_id, e.lane, e.id LIMIT 1)
+    ORDER BY m.id LIMIT 1)
+UNION ALL
+(WITH RECURSIVE lanes AS (
+    (SELECT id, lane, next_attempt_at FROM hl7_message WHERE direction = 'out' AND finished_at IS NULL
+        AND peer_id = %(peer)s ORDER BY peer_id, lane, id LIMIT 1)
+    UNION ALL
+    SELECT n.id, n.lane, n.next_attempt_at FROM lanes l CROSS JOIN LATERAL (
+        SELECT id, lane, next_attempt_at FROM hl7_message WHERE direction = 'out' AND finished_at IS NULL
+        AND peer_id = %(peer)s AND lane > l.lane ORDER BY peer_id, lane, id LIMIT 1) n)
+SELECT m.id, m.control_id, m.raw, m.attempts, m.accept_raw FROM lanes l JOIN hl7_message m ON m.id = l.id
+    WHERE l.next_attempt_at IS NULL OR l.next_attempt_at <= %(now)s ORDER BY m.id LIMIT 1)
+) found LIMIT 1"""
 _SENT = "UPDATE hl7_message SET status = 'sent' WHERE id = %s AND finished_at IS NULL"
+_TAKEN = "UPDATE hl7_message SET accept_raw = %s WHERE id = %s AND finished_at IS NULL"
+_LATE = """UPDATE hl7_message SET ack_code = %(code)s, ack_raw = %(raw)s, ack_control_id = %(ack_id)s,
+    acked_at = %(at)s, status = %(status)s, error_text = %(error)s, finished_at = %(at)s
+    WHERE direction = 'out' AND control_id = %(number)s AND peer_id = %(peer)s AND accept_raw IS NOT NULL
+    AND (status = 'sent' OR (status = 'acked' AND ack_code = 'CA'))"""
+_OPEN = "SELECT 1 FROM hl7_message WHERE id = %s AND finished_at IS NULL"
 _ANSWERED = """UPDATE hl7_message SET status = %(status)s, ack_code = %(code)s, ack_raw = %(raw)s,
     ack_control_id = %(ack_id)s, acked_at = %(at)s, error_text = %(error)s, attempts = attempts + 1,
-    next_attempt_at = %(next)s, finished_at = %(finished)s WHERE id = %(id)s AND finished_at IS NULL"""
-_DEAD = """UPDATE hl7_message SET status = 'dead', error_text = %s, finished_at = %s
-    WHERE id = %s AND direction = 'out' AND finished_at IS NULL"""
+    next_attempt_at = %(next)s, finished_at = %(finished)s,
+    accept_raw = CASE WHEN %(done)s THEN accept_raw ELSE NULL END
+    WHERE id = %(id)s AND finished_at IS NULL"""
+_DEAD = """UPDATE hl7_message SET status = 'dead', error_text = %(why)s, finished_at = %(at)s
+    WHERE direction = 'out' AND finished_at IS NULL AND peer_id = %(peer)s
+    AND (%(ids)s::uuid[] IS NULL OR id = ANY(%(ids)s))"""
 _AGAIN = """UPDATE hl7_message SET status = 'queued', attempts = 0, next_attempt_at = NULL,
-    finished_at = NULL, error_text = NULL
-    WHERE raw <> '' AND direction = 'out' AND status = 'dead' AND id = ANY(%s)"""
+    finished_at = NULL, error_text = NULL, accept_raw = NULL
+    WHERE raw <> '' AND direction = 'out' AND status = 'dead'
+    AND (%(peer)s::uuid IS NULL OR peer_id = %(peer)s) AND (%(ids)s::uuid[] IS NULL OR id = ANY(%(ids)s))"""
 _LIST = """SELECT m.id, p.name AS peer, m.control_id, m.message_type, m.trigger_event, m.status, m.attempts,
     m.received_at, m.next_attempt_at, m.finished_at, m.ack_code, m.error_text
-    FROM hl7_message m LEFT JOIN hl7_peer p ON p.id = m.peer_id WHERE m.direction = 'out'
-    AND (%(states)s::text[] IS NULL OR m.status = ANY(%(states)s))
-    AND (%(peer)s::text IS NULL OR p.name = %(peer)s)
-    ORDER BY m.id LIMIT %(most)s"""
-_COUNT = """SELECT status, count(*) FROM hl7_message WHERE direction = 'out'
-    AND (%(peer)s::uuid IS NULL OR peer_id = %(peer)s) GROUP BY status"""
+    FROM hl7_message m JOIN hl7_peer p ON p.id = m.peer_id WHERE m.direction = 'out' AND m.peer_id = %(peer)s
+    AND {} ORDER BY m.peer_id, m.id LIMIT %(most)s OFFSET %(skip)s"""
 
 
-_TAKE = "SELECT pg_try_advisory_lock(%s, hashtext(%s))"
-
-# --- destinations -------------------------------------------------------------------------------------------
-
-
-def destinations(connection: Connection[Any]) -> list[Destination]:
-    """Return the destinations in use, by name."""
-    with connection.cursor(row_factory=class_row(Destination)) as cursor:
-        return cursor.execute(_DESTINATIONS).fetchall()
-
-
-def targets(connection: Connection[Any]) -> list[Destination]:
-    """Return the destinations in use, in the transaction of a change; quick where there are none."""
-    return [Destination(**row) for row in ask(connection, _DESTINATIONS.encode()).dicts()]
-
-
-def store_settings(connection: Connection[Any], settings: Settings) -> None:
-    """Store what a peer is told and how, in place of what was there."""
-    told = asdict(settings)
-    told["order_types"] = None if settings.order_types is None else Json(settings.order_types)
-    connection.execute(_STORE.encode(), told)
-
-
-def settings_of(connection: Connection[Any], peer_id: UUID) -> Settings | None:
-    """Return what a peer is told and how, None where it is told nothing."""
-    with connection.cursor(row_factory=class_row(Settings)) as cursor:
-        query = f"SELECT {_NAMES} FROM hl7_destination WHERE peer_id = %s"
-        return cursor.execute(query.encode(), [peer_id]).fetchone()
+# --- who sends ---------------------------------------------------------------------------------------------
 
 
 def take(connection: Connection[Any], peer_id: UUID) -> bool:
@@ -241,6 +188,12 @@ def sender(connection: Connection[Any], message_id: UUID) -> tuple[UUID | None, 
     return found[0] if found else (None, None, None)
 
 
+def number_of(connection: Connection[Any], order_id: UUID) -> str | None:
+    """Return MSH-10 of the last order message about an order, None where there was none."""
+    found = ask(connection, _PLACED, order_id).rows()
+    return found[0][0] if found else None
+
+
 def add(connection: Connection[Any], messages: Sequence[Outgoing], new_id: Callable[[], UUID]) -> None:
     """Queue messages, with links to what they tell of; they leave once this transaction is committed."""
     trip = Trip(connection)
@@ -286,13 +239,25 @@ def _row(message: Outgoing) -> dict[str, Any]:
 
 def head(connection: Connection[Any], peer_id: UUID, now: datetime) -> Waiting | None:
     """Return the message whose turn it is: the oldest that is due and has none of its lane before it."""
-    found = connection.execute(_HEAD, {"peer": peer_id, "now": now}).fetchone()
-    return Waiting(found[0], found[1], bytes(found[2]), found[3]) if found else None
+    found = connection.execute(HEAD, {"peer": peer_id, "now": now}).fetchone()
+    if found is None:
+        return None
+    return Waiting(found[0], found[1], bytes(found[2]), found[3], found[4] and bytes(found[4]))
 
 
 def sending(connection: Connection[Any], message_id: UUID) -> None:
     """Note that a message is on the wire: whether it arrives is not known until it is answered."""
     connection.execute(_SENT, [message_id])
+
+
+def accepted(connection: Connection[Any], message_id: UUID, raw: bytes) -> None:
+    """Note that a peer has a message (CA), and is to tell what came of it."""
+    connection.execute(_TAKEN, [raw, message_id])
+
+
+def is_open(connection: Connection[Any], message_id: UUID) -> bool:
+    """Whether a message still waits for something."""
+    return connection.execute(_OPEN, [message_id]).fetchone() is not None
 
 
 @dataclass(frozen=True)
@@ -314,6 +279,7 @@ def answered(connection: Connection[Any], message_id: UUID, reply: Reply) -> boo
     told = {
         "id": message_id,
         "status": reply.status,
+        "done": done,
         "code": reply.code,
         "raw": reply.raw,
         "ack_id": reply.ack_id,
@@ -325,31 +291,51 @@ def answered(connection: Connection[Any], message_id: UUID, reply: Reply) -> boo
     return connection.execute(_ANSWERED, told).rowcount == 1
 
 
+def answered_late(connection: Connection[Any], number: str, peer_id: UUID, reply: Reply) -> bool:
+    """Note what a peer tells of a message of that number which it had taken; False if it had not."""
+    told = {
+        "number": number,
+        "peer": peer_id,
+        "status": reply.status,
+        "code": reply.code,
+        "raw": reply.raw,
+        "ack_id": reply.ack_id,
+        "at": reply.at,
+        "error": reply.error,
+    }
+    return connection.execute(_LATE, told).rowcount > 0
+
+
 # --- for people ---------------------------------------------------------------------------------------------
 
 
-def waiting(
-    connection: Connection[Any], states: Sequence[str] | None = None, peer: str | None = None, most: int = 100
+def queue(
+    connection: Connection[Any], peer_id: UUID, *, dead: bool = False, most: int = 100, skip: int = 0
 ) -> list[dict[str, Any]]:
-    """Return messages that leave, oldest first: those in any of the states, for a peer by name."""
+    """Return what waits for a peer, or the dead letters, oldest first."""
+    condition = "m.status = 'dead'" if dead else "m.finished_at IS NULL"
     with connection.cursor(row_factory=dict_row) as cursor:
-        told = {"states": list(states) if states else None, "peer": peer, "most": most}
-        return cursor.execute(_LIST, told).fetchall()
+        told = {"peer": peer_id, "most": most, "skip": skip}
+        return cursor.execute(_LIST.format(condition).encode(), told).fetchall()
 
 
-def counts(connection: Connection[Any], peer_id: UUID | None = None) -> dict[str, int]:
-    """Return how many messages that leave, for a peer or for all, are in each state."""
-    return dict(connection.execute(_COUNT, {"peer": peer_id}).fetchall())
+def send_again(connection: Connection[Any], ids: Sequence[UUID] | None, peer_id: UUID | None = None) -> int:
+    """Queue dead letters anew, under the numbers that they had: those named, or all of a peer.
+
+    Return how many those were; what never could be written cannot be sent.
+    """
+    if ids is None and peer_id is None:
+        raise ValueError("dead letters are named, or those of a peer")
+    told = {"ids": None if ids is None else list(ids), "peer": peer_id}
+    return connection.execute(_AGAIN, told).rowcount
 
 
-def send_again(connection: Connection[Any], ids: Sequence[UUID]) -> int:
-    """Queue dead letters anew, under the numbers that they had; return how many those were."""
-    return connection.execute(_AGAIN, [list(ids)]).rowcount
-
-
-def give_up(connection: Connection[Any], message_id: UUID, why: str, at: datetime) -> bool:
-    """Make a message that waits a dead letter; False where it does not wait."""
-    return connection.execute(_DEAD, [why, at, message_id]).rowcount == 1
+def give_up(
+    connection: Connection[Any], peer_id: UUID, ids: Sequence[UUID] | None, why: str, at: datetime
+) -> int:
+    """Make what waits for a peer dead letters: those named, or all; return how many those were."""
+    told = {"peer": peer_id, "ids": None if ids is None else list(ids), "why": why, "at": at}
+    return connection.execute(_DEAD, told).rowcount
 
 
 def decode(content: bytes) -> Any:

@@ -70,13 +70,16 @@ def listed(connection: Connection[Any]) -> list[Peer]:
     return _read(connection, "")
 
 
-def find(connection: Connection[Any], name: str) -> Peer | None:
-    """Return the peer of a name, None where there is none."""
-    return next(iter(_read(connection, " WHERE name = %s", name)), None)
+def find(connection: Connection[Any], name: str, *, for_change: bool = False) -> Peer | None:
+    """Return the peer of a name, None where there is none; locked if it is to be changed, since a change
+    stores all of it.
+    """
+    return next(iter(_read(connection, " WHERE name = %s", name, locked=for_change)), None)
 
 
-def _read(connection: Connection[Any], where: str, *asked: Any) -> list[Peer]:
-    statement = f"SELECT {_COLUMNS} FROM hl7_peer{where} ORDER BY name"
+def _read(connection: Connection[Any], where: str, *asked: Any, locked: bool = False) -> list[Peer]:
+    ending = " FOR UPDATE" if locked else ""
+    statement = f"SELECT {_COLUMNS} FROM hl7_peer{where} ORDER BY name{ending}"
     rows = connection.cursor(row_factory=dict_row).execute(statement.encode(), asked).fetchall()
     return [Peer(**row) for row in rows]
 

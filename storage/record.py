@@ -23,6 +23,13 @@ class FoundTarget(NamedTuple):
     table: str
 
 
+class Apart(NamedTuple):
+    """What resources are that refer to nothing at some paths, and to which nothing refers at others."""
+
+    to: tuple[str, ...]
+    by: tuple[str, ...]
+
+
 class Record:
     """One resource as rows.
 

@@ -13,10 +13,14 @@ import sqlalchemy as sa
 from psycopg.types.json import set_json_dumps
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, DisconnectionError
-from sqlalchemy.pool import PoolProxiedConnection
 
 from storage.lexical import DECODER, ENCODER
-from storage.trip import forget
+from storage.trip import ask, forget
+
+NO_WAIT = b"SELECT set_config('synchronous_commit', 'off', true)"
+"""For one transaction: what it commits is on the disk with the next commit of anybody that waits for it."""
+WAIT = b"SELECT pg_logical_emit_message(true, 'suture', '')"
+"""A transaction that changes nothing and yet is written, behind all that was committed before."""
 
 T = TypeVar("T")
 Raw = psycopg.Connection[tuple[Any, ...]]
@@ -48,24 +52,25 @@ def driver_url(url: str) -> str:
 
 
 class Session:
-    """One transaction on one connection, reached two ways: ``raw`` (psycopg) and ``sql`` (SQLAlchemy)."""
+    """One transaction on one connection, ``raw``."""
 
-    def __init__(self, engine: sa.Engine, pooled: PoolProxiedConnection, raw: Raw) -> None:
+    def __init__(self, raw: Raw) -> None:
         self.raw = raw
-        self._engine = engine
-        self._pooled = pooled
-        self._sql: sa.Connection | None = None
+        self.hurried = False
+
+    def hurry(self) -> None:
+        """Let go of what is locked when the transaction is committed, and not when the disk has it; whoever
+        asked for the transaction waits for the disk all the same.
+
+        For locks that everybody needs: those who wait for them wait for no disk, and all reach it together.
+        """
+        if not self.hurried:
+            self.hurried = True
+            ask(self.raw, NO_WAIT)
 
     def allow_pauses(self) -> None:
         """Let the transaction go on however long nothing is asked of the database."""
         self.raw.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-
-    @property
-    def sql(self) -> sa.Connection:
-        """A SQLAlchemy connection on the same driver connection; do not commit, roll back or close it."""
-        if self._sql is None:
-            self._sql = sa.Connection(self._engine, connection=self._pooled)
-        return self._sql
 
     def check(self) -> None:
         """Check now what is otherwise checked at the commit; raises psycopg's errors for what is refused."""
@@ -97,11 +102,12 @@ class Store:
         self.engine.dispose()
 
     @contextmanager
-    def _pooled(self) -> Generator[tuple[PoolProxiedConnection, Raw]]:
+    def connection(self) -> Generator[Raw]:
+        """A psycopg connection in autocommit, for reads."""
         pooled = self.engine.raw_connection()
         raw: Any = pooled.driver_connection
         try:
-            yield pooled, raw
+            yield raw
         finally:
             if raw.closed:
                 pooled.invalidate()
@@ -109,22 +115,14 @@ class Store:
                 pooled.close()
 
     @contextmanager
-    def connection(self) -> Generator[Raw]:
-        """A psycopg connection in autocommit, for reads."""
-        with self._pooled() as (_, raw):
-            yield raw
-
-    @contextmanager
-    def sql(self) -> Generator[sa.Connection]:
-        """A SQLAlchemy connection in autocommit, for statements that its cache has compiled."""
-        with self._pooled() as (pooled, _):
-            yield sa.Connection(self.engine, connection=pooled)
-
-    @contextmanager
     def transaction(self) -> Generator[Session]:
-        """A transaction: committed at the end of the block, rolled back if it raises."""
-        with self._pooled() as (pooled, raw), _undone_whole(raw):
-            yield Session(self.engine, pooled, raw)
+        """A transaction: committed at the end of the block, and on the disk; rolled back if it raises."""
+        with self.connection() as raw:
+            session = Session(raw)
+            with _undone_whole(raw):
+                yield session
+            if session.hurried:
+                raw.execute(WAIT, prepare=False)
 
     def run(self, work: Callable[[Session], T], attempts: int = 5) -> T:
         """The result of ``work`` in a transaction, done again from its start after a deadlock or conflict.
@@ -156,7 +154,9 @@ def _configure(raw: Raw, _record: object) -> None:
         "SELECT set_config('TimeZone', 'UTC', false), set_config('statement_timeout', %s, false), "
         "set_config('lock_timeout', %s, false), set_config('idle_in_transaction_session_timeout', %s, false),"
         # Compiling a plan takes longer than any search that is planned well.
-        " set_config('jit', 'off', false)",
+        " set_config('jit', 'off', false),"
+        # Words wait in a list until somebody's write puts them in their places: little and often.
+        " set_config('gin_pending_list_limit', '256kB', false)",
         [STATEMENT_TIMEOUT, LOCK_TIMEOUT, IDLE_TIMEOUT],
     )
 
@@ -195,11 +195,6 @@ class Within(Store):
     def connection(self) -> Generator[Raw]:
         """The connection of the transaction."""
         yield self._session.raw
-
-    @contextmanager
-    def sql(self) -> Generator[sa.Connection]:
-        """The SQLAlchemy connection of the transaction."""
-        yield self._session.sql
 
     @contextmanager
     def transaction(self) -> Generator[Session]:

@@ -17,6 +17,7 @@ from storage.errors import Stale
 from storage.lexical import ENCODER
 from storage.model.columns import BY_TABLE, METADATA, Listed, Row, Table
 from storage.model.ledger import OtherResource
+from storage.model.report import Report
 from storage.model.resource import ResourceVersion
 from storage.model.shared import Coding, Identifier
 from storage.trip import Answer, Trip, on_wire
@@ -30,8 +31,10 @@ if TYPE_CHECKING:
 
 Op = Literal["create", "update", "patch", "delete"]
 
-AT_ONCE = 10
-"""Rows of one INSERT at most: each count is a statement of its own, which is prepared once."""
+AT_ONCE = (40, 20, *range(10, 0, -1))
+"""Rows of one INSERT: each count is a statement of its own, which is prepared once. One more statement costs
+the server as much as three more rows, since it looks at all the checks of the table anew.
+"""
 
 MANY = 50
 """A table that gets more rows than this in one unit of work gets them by COPY."""
@@ -63,15 +66,6 @@ class Change:
     before: Standing | None
     op: Op
     content: bytes | None
-
-
-def look_again(connection: Connection[Any], tables: Iterable[str]) -> None:
-    """Let the planner know of tables that have grown, so that statements are planned anew; not in a
-    transaction. It would find out by itself, but a minute later.
-    """
-    listed = ", ".join(_QUOTE(name) for name in sorted(tables))
-    if listed:
-        connection.execute(f"ANALYZE (SKIP_LOCKED) {listed}".encode())
 
 
 @dataclass
@@ -124,8 +118,8 @@ class Writer:
         """
         for row in record.all_rows(Identifier):
             row["resource_type"] = record.resource["resource_type"]
-            # A resource that is kept whole only mentions the numbers of others.
-            own = row["element"] == "identifier" and record.table is not OtherResource
+            # What is kept whole only mentions the numbers of others; a report, those of its order.
+            own = row["element"] == "identifier" and record.table not in (OtherResource, Report)
             row["is_unique"] = own and row["system"] in self.unique_systems
         patient = record.main.get("patient_id")
         for row in record.all_rows(Coding):
@@ -205,12 +199,12 @@ class Writer:
 
 def post_new(trip: Trip, name: str, rows: list[Row], ending: bytes = b"") -> Answer:
     """Add the INSERTs of rows of a table to a trip; return what is answered to the last."""
-    answer = Answer(trip.connection)
-    for start in range(0, len(rows), AT_ONCE):
-        batch = rows[start : start + AT_ONCE]
-        listed = [value for row in batch for value in _sent(name, row)]
-        statement = _insertion(name, len(batch)) + ending
-        answer = trip.ask(statement, listed, _formats(name) * len(batch))
+    answer, start = Answer(trip.connection), 0
+    while start < len(rows):
+        count = next(count for count in AT_ONCE if count <= len(rows) - start)
+        listed = [value for row in rows[start : start + count] for value in _sent(name, row)]
+        answer = trip.ask(_insertion(name, count) + ending, listed, _formats(name) * count)
+        start += count
     return answer
 
 

@@ -1,5 +1,5 @@
 """What every test may ask for: `database_url`, `store`, `clean`, `new_database`, `embedded_dir`, `corpus`,
-`records`, `gateway`, `http`, `fhir`."""
+`records`, `gateway`, `http`, `fhir`, `admin`, `library`, `ward`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ pytest_plugins = [
     "tests.fixtures.records",
     "tests.fixtures.server",
     "tests.fixtures.registry",
+    "tests.fixtures.bulk",
+    "tests.fixtures.library",
+    "tests.fixtures.ward",
 ]
 
 # A shared machine is slow at times: how long an example takes is no finding.

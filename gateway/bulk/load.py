@@ -27,7 +27,6 @@ from storage import imports
 from storage.errors import Duplicate
 from storage.imports import Batch, Counts, Met
 from storage.model.flat import MRN
-from storage.writer import look_again
 
 AT_ONCE = 200
 """Patients of a unit of work: of more, what is held in memory costs more than their round trips."""
@@ -140,7 +139,6 @@ class _Loading:
         self.caller = caller
         self.options = options
         self.met = met
-        self.grown: set[str] = set()
 
     # --- seeing rows -------------------------------------------------------------------------------------
 
@@ -187,16 +185,12 @@ class _Loading:
                 return [self._refused(rows[0], error, problem)]
             half = len(rows) // 2
             return [*self._write(rows[:half]), *self._write(rows[half:])]
-        self._see_plans()
         return [Outcome(row.number, "created", row.mrn, key) for row, key in zip(rows, made, strict=True)]
 
     def _create(self, unit: Unit, rows: Sequence[Given]) -> list[str]:
         flat.learn_names(unit, (row.values for row in rows))
         made = [flat.create(unit, row.values) for row in rows]
         unit.flush()
-        # Planning anew after each batch would cost more than writing it.
-        self.grown |= unit.writer.grown
-        unit.writer.grown.clear()
         return [record.resource["fhir_id"] for record in made]
 
     def _refused(self, row: Given, error: Exception, problem: errors.Problem) -> Outcome:
@@ -207,8 +201,3 @@ class _Loading:
             return self._there(row, there.get(row.mrn), IN_USE)
         wrong = tuple(Wrong(issue.expression or "", issue.diagnostics) for issue in problem.issues)
         return Outcome(row.number, "failed", row.mrn, None, wrong)
-
-    def _see_plans(self) -> None:
-        """Have tables planned for anew that have grown by half since that was done."""
-        with self.records.store.connection() as connection:
-            look_again(connection, imports.outgrown(connection, self.grown))

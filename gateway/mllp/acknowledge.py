@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from mappings.er7 import Delimiters, Message, escape
+from mappings.er7_charsets import is_known, is_wide
 
 if TYPE_CHECKING:
     from mappings.messages.order_reply import Reply
@@ -100,7 +101,7 @@ def code_for(faults: Iterable[Fault]) -> Code:
 
 
 def _in_header(fault: Fault) -> bool:
-    return fault.segment == "MSH" and fault.field in (0, 9, 11, 12)
+    return fault.segment == "MSH" and fault.field in (0, 9, 11, 12, 18)
 
 
 def is_acknowledgement(message: Message) -> bool:
@@ -114,15 +115,17 @@ def header_fault(
     processing_ids: Collection[str] = PROCESSING_IDS,
     versions: Collection[str] = VERSIONS,
 ) -> Fault | None:
-    """The first reason to reject a message by its header (MSH-9, MSH-12, MSH-11), or None (section 2.9.2.2).
+    """The first reason to reject a message by its header (MSH-9, MSH-12, MSH-11, MSH-18), or None (section
+    2.9.2.2).
 
     `supported` holds pairs of message code and trigger event. A missing field gives 101, what is not served
-    200, 201, 202 or 203.
+    200, 201, 202 or 203; a character set in which the end of a frame may be a letter 103.
     """
     return (
         _type_fault(message, supported)
         or _coded_fault(message, 12, "203", versions)
         or _coded_fault(message, 11, "202", processing_ids)
+        or _charset_fault(message)
     )
 
 
@@ -140,6 +143,12 @@ def _coded_fault(message: Message, field: int, condition: str, known: Collection
     if not value:
         return Fault("101", segment="MSH", field=field, text=f"MSH-{field} is missing")
     return None if value in known else _header_fault(condition, field, 0)
+
+
+def _charset_fault(message: Message) -> Fault | None:
+    if not any(is_wide(part.text) for part in message.msh.field(18).repetitions):
+        return None
+    return Fault("103", "E", "MSH", 1, 18, text="UTF-16 and UTF-32 can not be carried over MLLP")
 
 
 def _header_fault(code: str, field: int, component: int) -> Fault:
@@ -213,7 +222,7 @@ class _Answer:
         fields = ["MSH", self._d.encoding_characters, *(self._asked(n) for n in (5, 6, 3, 4))]
         fields += [at.strftime("%Y%m%d%H%M%S%z"), "", self._type(), escape(control_id, self._d)]
         fields += [self._asked(11) or "P", self._stated_version()]
-        return [*fields, *[""] * 5, self._asked(18)]
+        return [*fields, *[""] * 5, self._charset()]
 
     def msa(self, code: Code, text: str) -> list[str]:
         if self._numbers >= (2, 7):
@@ -267,6 +276,12 @@ class _Answer:
     def _stated_version(self) -> str:
         known = self._request is not None and self._request.version == self._version
         return self._asked(12) if known and self._numbers >= (2, 3, 1) else self._version
+
+    def _charset(self) -> str:
+        """Return MSH-18 as it was sent, if it names what the answer can be written in."""
+        asked = self._request.msh.field(18) if self._request else None
+        known = asked is not None and all(is_known(part.text) for part in asked.repetitions if part)
+        return asked.raw if asked is not None and known else ""
 
     def _asked(self, n: int) -> str:
         return self._request.msh.field(n).raw if self._request else ""

@@ -6,7 +6,7 @@ https://www.hl7.org/documentcenter/public/wg/inm/mllp_transport_specification.PD
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from prometheus_client import Counter as Metric
 
@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from gateway.settings import Settings
 
 REFUSED = Metric("suture_mllp_connections_refused", "MLLP connections that were refused.", ["reason"])
-BROKEN = Metric("suture_mllp_frames_broken", "MLLP frames that were cut off, or too long.", ["reason"])
+MANY: Final = "too many connections"
+MANY_OF_ONE: Final = "too many connections from one address"
+BROKEN = Metric(
+    "suture_mllp_frames_broken", "MLLP frames that were cut off, too long, or had no room.", ["reason"]
+)
 
 
 class Admission:
@@ -28,14 +32,14 @@ class Admission:
         self._most = settings.mllp_max_connections
         self._most_each = settings.mllp_max_connections_per_address
         self._connected: Counter[str] = Counter()
+        self.closed = False
+        """Whether nobody is let in any more."""
 
     def enter(self, remote: str) -> str | None:
         """Let a connection in, or return why it is not; who was let in leaves again."""
         reason = self._refusal(remote)
         if reason is None:
             self._connected[remote] += 1
-        else:
-            REFUSED.labels(reason).inc()
         return reason
 
     def leave(self, remote: str) -> None:
@@ -45,10 +49,12 @@ class Admission:
             del self._connected[remote]
 
     def _refusal(self, remote: str) -> str | None:
+        if self.closed:
+            return "stopping"
         if not lies_in(address_of(remote), self._allowed):
             return "address not allowed"
         if self._connected.total() >= self._most:
-            return "too many connections"
+            return MANY
         if self._connected[remote] >= self._most_each:
-            return "too many connections from one address"
+            return MANY_OF_ONE
         return None

@@ -5,47 +5,66 @@ HL7 v2.5.1, sections 2.10.3 and 2.15.2 (BHS): https://www.hl7.org/implement/stan
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
-_HEADER = re.compile(rb"(?:\A[\s\0]*(?:\xef\xbb\xbf)?|(?<=[\r\n]))(FHS|BHS)([!-/:-@\[-`{-~])([^\r\n]*)")
+from mappings.er7_batch import Mark, marks
+
+NewId = Callable[[], str]
 
 
 def is_batch(payload: bytes) -> bool:
-    """Tell whether a payload begins a batch or a file of batches."""
+    """Tell whether a payload is a batch or a file of batches."""
     # Almost no message is a batch: the plain look comes first.
-    return any(name in payload and _header(payload, name) is not None for name in (b"BHS", b"FHS"))
+    return any(name in payload for name in (b"BHS", b"FHS")) and any(
+        mark.name in (b"BHS", b"FHS") for mark in marks(payload)
+    )
 
 
-def answer_batch(payload: bytes, answers: list[bytes], control_id: str, at: datetime) -> bytes:
-    """Return the answers to a batch's messages as one batch (2.10.3).
+def answer_batch(payload: bytes, answers: Sequence[Sequence[bytes]], new_id: NewId, at: datetime) -> bytes:
+    """Return the answers to each message of a batch, or of a file of batches, as the like (2.10.3).
 
-    Its headers have the request's delimiters, who sent and who receives exchanged, `control_id` as their
-    own, and refer to the request's control id. The batch's number of messages stands in BTS-1.
+    Each header has the delimiters of the request's, who sent and who receives exchanged, a control id of its
+    own, and refers to the request's. BTS-1 is the number of answers, FTS-1 that of batches. A batch of which
+    nothing is answered is left out.
     """
-    lines = [_reply(payload, b"BHS", control_id, at) or b"BHS|^~\\&\r", *answers]
-    lines.append(b"BTS%c%d\r" % (_separator(payload, b"BHS"), len(answers)))
-    if _header(payload, b"FHS") is not None:
-        lines.insert(0, _reply(payload, b"FHS", control_id, at))
-        lines.append(b"FTS%c1\r" % _separator(payload, b"FHS"))
-    return b"".join(lines)
+    file = next((mark for mark in marks(payload) if mark.name == b"FHS"), None)
+    batches = [_batch(head, told, new_id(), at) for head, told in _by_batch(payload, answers) if told]
+    if file is None:
+        return b"".join(batches)
+    return b"".join([_reply(file, new_id(), at), *batches, _trailer(b"FTS", file, len(batches))])
 
 
-def _header(payload: bytes, name: bytes) -> re.Match[bytes] | None:
-    return next((found for found in _HEADER.finditer(payload) if found[1] == name), None)
+def _by_batch(payload: bytes, answers: Sequence[Sequence[bytes]]) -> list[tuple[Mark | None, list[bytes]]]:
+    """Return the header of each batch with the answers to its messages; None where a batch has none."""
+    found: list[tuple[Mark | None, list[bytes]]] = []
+    left = iter(answers)
+    for mark in marks(payload):
+        if mark.name == b"BHS":
+            found.append((mark, []))
+        elif mark.name == b"MSH":
+            found = found or [(None, [])]
+            found[-1][1].extend(next(left, ()))
+    # A batch without messages is answered by itself.
+    found = found or [(None, [])]
+    found[-1][1].extend(answer for rest in left for answer in rest)
+    return found
 
 
-def _separator(payload: bytes, name: bytes) -> bytes:
-    found = _header(payload, name)
-    return found[2] if found else b"|"
+def _batch(head: Mark | None, answers: Sequence[bytes], control_id: str, at: datetime) -> bytes:
+    header = _reply(head, control_id, at) if head else b"BHS|^~\\&\r"
+    return b"".join([header, *answers, _trailer(b"BTS", head, len(answers))])
 
 
-def _reply(payload: bytes, name: bytes, control_id: str, at: datetime) -> bytes:
+def _trailer(name: bytes, head: Mark | None, number: int) -> bytes:
+    return b"%b%b%d\r" % (name, head.line[3:4] if head else b"|", number)
+
+
+def _reply(head: Mark, control_id: str, at: datetime) -> bytes:
     """Return the answering header: fields 3 to 6 exchanged, 7 time, 11 control id, 12 the request's."""
-    found = _header(payload, name)
-    if found is None:
-        return b""
-    asked = [name, found[2], *found[3].split(found[2]), *[b""] * 12]
-    told = [name, asked[2], asked[5], asked[6], asked[3], asked[4], at.strftime("%Y%m%d%H%M%S%z").encode()]
+    separator = head.line[3:4]
+    asked = [head.name, separator, *head.line[4:].split(separator), *[b""] * 12]
+    sent_at = at.strftime("%Y%m%d%H%M%S%z").encode()
+    told = [head.name, asked[2], asked[5], asked[6], asked[3], asked[4], sent_at]
     told += [b"", b"", b"", control_id.encode(), asked[11]]
-    return found[2].join(told).rstrip(found[2]) + b"\r"
+    return separator.join(told).rstrip(separator) + b"\r"

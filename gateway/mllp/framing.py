@@ -79,6 +79,8 @@ class Oversized:
     """A payload over the limit, of which the head is kept. Nothing is read after it."""
 
     head: bytes
+    reason: str = ""
+    """Why it is too long, where that is not the limit of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +168,19 @@ class Framer:
         return self._given()
 
     @property
+    def stopped(self) -> bool:
+        """Whether it reads no more."""
+        return self.state is State.STOPPED
+
+    @property
     def unsettled(self) -> bool:
         """Whether `idle` has something to say: a frame lacks only its 0D, or junk is not yet reported."""
         return self.state is State.ENDING or (self.state is State.BETWEEN and self._unreported > 0)
+
+    @property
+    def held(self) -> int:
+        """How many bytes have come of the frame in hand."""
+        return len(self._payload)
 
     def idle(self) -> list[Event]:
         """Nothing came for a moment: a frame that lacks only its 0D is complete, and junk is reported."""
@@ -189,6 +201,10 @@ class Framer:
             self._report_junk()
         self.state = State.STOPPED
         return self._given()
+
+    def give_up(self, reason: str) -> None:
+        """Keep no more than the head of the frame in hand; `close` tells of it. Nothing more is read."""
+        self._stop(Oversized(self._head(), reason))
 
     def _given(self) -> list[Event]:
         events, self._events = self._events, []
@@ -268,8 +284,11 @@ class Framer:
     def _over_limit(self) -> bool:
         if len(self._payload) <= self._limit:
             return False
-        self._stop(Oversized(self._taken()[: min(HEAD, self._limit)]))
+        self._stop(Oversized(self._head()))
         return True
+
+    def _head(self) -> bytes:
+        return self._taken()[: min(HEAD, self._limit)]
 
     def _skip(self, skipped: bytes) -> None:
         junk = len(skipped.translate(None, PADDING))

@@ -15,8 +15,9 @@ import structlog
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from sqlalchemy.exc import SQLAlchemyError
 
+from gateway.mllp import outbound_metrics
 from gateway.mllp.counts import GROUPS
-from storage import messages
+from storage import destinations, messages
 
 if TYPE_CHECKING:
     from gateway.records import Records
@@ -33,25 +34,27 @@ class Counted:
     def __init__(self, records: Records) -> None:
         self._records = records
         self._one = threading.Lock()
-        self._until = 0.0
+        self._counted_at = -FRESH_SECONDS
         self._told = b""
 
     def text(self) -> bytes:
         """Return the counts in Prometheus' own form; nothing while the database cannot be asked."""
         with self._one:
-            if time.monotonic() >= self._until:
+            if time.monotonic() - self._counted_at >= FRESH_SECONDS:
                 try:
                     self._told = self._count()
                 except (psycopg.Error, SQLAlchemyError) as error:
-                    _log.warning("messages not counted", exc_info=error)
+                    _log.warning("messages not counted", error=type(error).__name__)
                     return b""
-                self._until = time.monotonic() + FRESH_SECONDS
+                self._counted_at = time.monotonic()
             return self._told
 
     def _count(self) -> bytes:
         with self._records.store.connection() as connection:
             found = messages.by_status(connection)
+            queues = destinations.queues(connection)
         registry = CollectorRegistry()
+        outbound_metrics.tell(registry, queues, self._records.clock())
         kept = Gauge(
             "suture_hl7_messages",
             "Messages that came from peers (in) or leave for them (out), replays left out.",

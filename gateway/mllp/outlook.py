@@ -44,13 +44,18 @@ class Outlook:
         """What would come of the message, in words."""
         if self.refusal is None:
             return "applied"
-        place, text = location(self.refusal), self.refusal.text or CONDITIONS[self.refusal.code].text
-        return f"refused: {self.refusal.code}{f' at {place}' if place else ''}: {text}"
+        return f"refused: {reason(self.refusal)}"
 
     @property
     def counts(self) -> Counter[str]:
         """How many fields there are of each fate."""
         return Counter(fate.kind for fate in self.fates)
+
+
+def reason(refusal: Fault) -> str:
+    """Return why a message is refused, in words."""
+    place, text = location(refusal), refusal.text or CONDITIONS[refusal.code].text
+    return f"{refusal.code}{f' at {place}' if place else ''}: {text}"
 
 
 def outlooks(
@@ -74,10 +79,11 @@ def _outlook(records: InMemory, payload: bytes, zone: tzinfo) -> Outlook:
         return Outlook(message, None, fates(message, aside.as_json()), [], notes)
     refusal = served(message, STRANGER, HANDLERS.keys())
     if refusal is not None:
-        return Outlook(message, refusal, fates(message, None), [], notes)
+        return Outlook(message, refusal, fates(message, None, reason(refusal)), [], notes)
     coverage, refusal = _applied(records, message, zone)
     told = coverage.as_json()
-    return Outlook(message, refusal, fates(message, told), elsewhere(message, told), notes)
+    why = reason(refusal) if refusal is not None else None
+    return Outlook(message, refusal, fates(message, told, why), elsewhere(message, told), notes)
 
 
 def _applied(records: InMemory, message: Message, zone: tzinfo) -> tuple[Coverage, Fault | None]:

@@ -14,6 +14,7 @@ from uuid import UUID
 import structlog
 
 from gateway import errors
+from gateway.mllp import afterwards, late
 from gateway.mllp.acknowledge import (
     CONTROL_ID_LENGTH,
     Code,
@@ -30,12 +31,13 @@ from gateway.records import Caller, Records
 from gateway.unit import Unit
 from mappings import er7, times
 from mappings.element import V2Context
-from mappings.er7 import Message, NotHl7
+from mappings.er7 import Message, NotHl7, UnsupportedCharset
 from mappings.messages.handlers import HANDLERS
 from mappings.messages.order_reply import Reply, refusal_of, reply_of
 from mappings.messages.workspace import Coverage, Desk, MessageRefused, Warned, Written
 from storage import journal
 from storage.journal import Arrival, Verdict
+from storage.model.columns import Row
 from storage.model.hl7 import Hl7Message, Hl7MessageLink
 from storage.peers import STRANGER, Peer
 from storage.session import Raw
@@ -43,10 +45,17 @@ from storage.session import Raw
 _log = structlog.get_logger(__name__)
 
 TOO_LONG = "the message is longer than this listener takes"
+NO_HEADER = Fault("100", "E", "MSH", text="The payload has no usable MSH")
+NO_ROOM = "the listener has too many bytes of messages in hand: send it again later"
 WIDTHS = {column.name: getattr(column.type, "length", None) for column in Hl7Message.table.columns}
 
 
 Give = Callable[[bytes], None]
+
+
+def never() -> bool:
+    """Return that a connection is not gone."""
+    return False
 
 
 @dataclass(frozen=True)
@@ -77,41 +86,45 @@ class Receiver:
         remote: str,
         certificate: frozenset[str] = NOBODY,
         at_once: Give | None = None,
+        is_gone: Callable[[], bool] = never,
     ) -> list[bytes]:
         """Return the acknowledgements of a frame's messages, in order; what is answered AA is committed.
 
         A frame usually holds one message, a batch several. `at_once` gets each answer that is due before its
-        message is applied (CA); without it they are returned with the others. Nothing is raised for what a
-        sender did; a database that cannot be reached raises, since then nothing may be answered.
+        message is applied (CA); without it they are returned with the others. What is due after that and
+        finds the connection gone (``is_gone``) is queued for a peer that is sent to. Nothing is raised for
+        what a sender did; a database that cannot be reached raises, since then nothing may be answered.
         """
         parts = er7.split_batch(payload) or [payload]
         notes = tuple(er7.batch_warnings(payload)) if len(parts) > 1 or is_batch(payload) else ()
         first = self.arrive(parts[0], remote, certificate)
         wrapped = first.peer is not None and first.peer.batch_replies and is_batch(payload)
-        answers: list[bytes] = []
-        give = answers.append if wrapped or at_once is None else at_once
+        answers: list[list[bytes]] = []
         for number, part in enumerate(parts, 1):
             case = first if number == 1 else self.arrive(part, remote, certificate)
             case = replace(case, notes=notes) if number == len(parts) else case
-            answer = self._receive(case, give)
-            if answer:
-                answers.append(answer)
-        if wrapped and answers:
-            return [answer_batch(payload, answers, self._control_id(), self.records.clock())]
-        return answers
+            told: list[bytes] = []
+            give = told.append if wrapped or at_once is None else at_once
+            answer = self._receive(case, give, never if wrapped else is_gone)
+            answers.append([*told, answer] if answer else told)
+        if wrapped and any(answers):
+            return [answer_batch(payload, answers, self._control_id, self.records.clock())]
+        return [answer for told in answers for answer in told]
 
-    def refuse(self, head: bytes, remote: str, certificate: frozenset[str] = NOBODY) -> list[bytes]:
+    def refuse(
+        self, head: bytes, remote: str, certificate: frozenset[str] = NOBODY, reason: str = TOO_LONG
+    ) -> list[bytes]:
         """Keep the head of a message that is too long, and return what is answered to it: AE 207."""
         case = self.arrive(head, remote, certificate)
         code = case.mode.refusal(Code.AE)
-        verdict = self._verdict(case, "error", code, [Fault("207", text=TOO_LONG)], reason=TOO_LONG)
+        verdict = self._verdict(case, "error", code, [Fault("207", text=reason)], reason=reason)
         with self.records.store.connection() as connection:
             journal.keep(connection, case.arrival, verdict)
         return [verdict.ack] if verdict.ack else []
 
-    def keep(self, payload: bytes, remote: str, reason: str) -> None:
+    def keep(self, payload: bytes, remote: str, reason: str, certificate: frozenset[str] = NOBODY) -> None:
         """Keep what came of a message that was cut off; nothing is answered, the sender sends it again."""
-        case = self.arrive(payload, remote)
+        case = self.arrive(payload, remote, certificate)
         verdict = Verdict("error", self.records.clock(), error_code="207", error_text=reason)
         with self.records.store.connection() as connection:
             journal.keep(connection, case.arrival, verdict)
@@ -132,11 +145,13 @@ class Receiver:
         arrival = Arrival(self.records.new_id(), raw, self.records.clock(), remote, told)
         return Case(arrival.id, arrival, message, peer, mode_of(message, peer.ack_mode if peer else ""))
 
-    def _receive(self, case: Case, give: Give) -> bytes | None:
+    def _receive(self, case: Case, give: Give, is_gone: Callable[[], bool]) -> bytes | None:
         message = case.message
         reply = message is not None and is_acknowledgement(message)
         fault = None if reply else served(message, case.peer, HANDLERS.keys())
-        if message is not None and fault is None and not reply and case.mode.accepts(success=True):
+        if message is None or fault is not None:
+            return self._refuse(case, fault or NO_HEADER)
+        if not reply and case.mode.accepts(success=True):
             taken = acknowledge(message, Code.CA, [], self._control_id(), self.records.clock())
             case.arrival.header["accept_raw"] = taken
         with self.records.store.connection() as connection:
@@ -144,35 +159,60 @@ class Receiver:
         case = replace(case, id=entry.id)
         if accepted := entry.accept or case.arrival.header.get("accept_raw"):
             give(accepted)
-        if entry.status == "applied":
-            return entry.ack
-        return self._settle(case, fault)
+        answer = entry.ack if entry.status == "applied" else self._settle(case, None)
+        if answer and accepted and is_gone() and self._post(case, answer):
+            return None
+        return answer
+
+    def _refuse(self, case: Case, fault: Fault) -> bytes | None:
+        """Refuse a message by its header. It never waits in the journal: the same bytes may come at the same
+        time from somebody whose messages are taken.
+        """
+        verdict = self._turned_away(case, fault)
+        with self.records.store.connection() as connection:
+            journal.keep(connection, case.arrival, verdict, is_whole=True)
+        return verdict.ack
+
+    def _post(self, case: Case, answer: bytes) -> bool:
+        """Queue the second answer for a peer whose connection is gone; False where it is not sent to."""
+        told, peer = _read(answer), case.peer
+        if peer is None or peer is STRANGER or told is None:
+            return False
+        return afterwards.post(self.records, peer.id, answer, header(told))
 
     def replay(self, case: Case) -> None:
         """Apply or refuse a message whose entry waits, as if it came now. Raises as ``receive``."""
         reply = case.message is not None and is_acknowledgement(case.message)
-        self._settle(case, None if reply else served(case.message, case.peer, HANDLERS.keys()))
+        answer = self._settle(case, None if reply else served(case.message, case.peer, HANDLERS.keys()))
+        if answer and case.mode.accepts(success=True):
+            self._post(case, answer)
 
     def _settle(self, case: Case, fault: Fault | None) -> bytes | None:
         """Apply a message that is in the journal, or refuse it by its header."""
         if case.message is not None and is_acknowledgement(case.message):
+            self._settle_late(case)
             return self._finish(case, Verdict("applied", self.records.clock()))
         if case.message is None or fault is not None:
-            return self._turn_away(case, fault or Fault("100", "E", "MSH"))
+            return self._finish(case, self._turned_away(case, fault or NO_HEADER))
         return self._apply(case, case.message)
 
-    def _turn_away(self, case: Case, fault: Fault) -> bytes | None:
-        """Refuse a message that is not taken at all."""
+    def _settle_late(self, case: Case) -> None:
+        """Note what a peer tells of a message that it was sent and had taken."""
+        if case.peer is not None and case.peer is not STRANGER:
+            with self.records.store.connection() as connection:
+                late.settle(connection, case.peer.id, case.arrival.raw, self.records.clock())
+
+    def _turned_away(self, case: Case, fault: Fault) -> Verdict:
+        """Return what comes of a message that is not taken at all."""
         code = code_for([fault])
-        verdict = self._verdict(case, _status(code), case.mode.refusal(code), [fault])
-        return self._finish(case, verdict)
+        return self._verdict(case, _status(code), case.mode.refusal(code), [fault])
 
     def _apply(self, case: Case, message: Message) -> bytes | None:
         def work(unit: Unit) -> bytes | None:
-            entry = journal.lock(unit.session.raw, case.id)
+            entry, reused = journal.lock(unit.session.raw, case.id, case.arrival)
             if entry.status != "received":
                 return self._repeat(unit.session.raw, case, entry)
-            return self._handle(unit, case, message)
+            return self._handle(unit, case, message, reused=reused)
 
         try:
             return self.records.unit(Caller("hl7v2", None, case.id), work)
@@ -183,28 +223,33 @@ class Receiver:
             return self._close(case, found.faults, reply=_refusal(case, message))
         except Exception as exc:  # noqa: BLE001 - whatever a handler raises, the sender gets an answer
             problem = errors.problem_of(exc, str(case.id))
-            if problem.status >= 500:
+            away = isinstance(problem, errors.Unavailable)
+            if problem.status >= 500 and not away:
                 _log.error("message failed", message_id=str(case.id), error=problem.title(), exc_info=exc)
             told = errors.fault(problem)
             faults = [Fault(told.code, told.severity, text=told.text)]
-            return self._close(case, faults, code=Code(told.ack_code), reason=problem.title())
+            answer = self._close(case, faults, code=Code(told.ack_code), reason=problem.title())
+            if away:
+                # A database that is gone altogether ends the connection, which is told of.
+                _log.error("message failed", message_id=str(case.id), error=problem.title())
+            return answer
 
     def _repeat(self, connection: Raw, case: Case, entry: journal.Seen) -> bytes | None:
         """Answer as the same message was answered that came at the same time, and note that it came twice."""
         journal.repeat(connection, replace(case.arrival, id=self.records.new_id()), entry)
         return entry.ack
 
-    def _handle(self, unit: Unit, case: Case, message: Message) -> bytes | None:
+    def _handle(self, unit: Unit, case: Case, message: Message, *, reused: bool) -> bytes | None:
         peer = case.peer or STRANGER
         systems = unit.site.systems if not peer.authorities else {**unit.site.systems, **peer.authorities}
         desk = Desk(unit, V2Context(unit.site.zone, systems, message.version), message, peer=peer)
         HANDLERS[message.message_code, message.trigger_event](desk)
         for order, steps in desk.steps:
             unit.tell(order, steps)
-        self._sign(unit, desk.written, case.id)
-        faults = [Fault("0", "W", text=warning) for warning in (*message.warnings, *case.notes)]
+        links = self._sign(unit, desk.written, case.id)
+        faults = [Fault("0", "W", text=warning) for warning in message.warnings]
         faults += mode_warnings(message)
-        if journal.reused(unit.session.raw, case.arrival):
+        if reused:
             faults.append(_reused(peer))
         look_closely(message, peer, desk.coverage)
         told = (warned for warned in desk.coverage.warned if warned.code != "0" or warned.told)
@@ -214,15 +259,16 @@ class Receiver:
         reply = reply_of(desk) if peer.order_replies else None
         answer = _if(Code.AA, case.mode.applies(success=True))
         verdict = self._verdict(case, "applied", answer, faults, desk.coverage, reply=reply)
-        journal.finish(unit.session.raw, case.id, verdict)
+        journal.finish(unit.session.raw, case.id, verdict, links)
         return verdict.ack
 
-    def _sign(self, unit: Unit, written: Sequence[Written], message_id: UUID) -> None:
-        """Say in each record that the message wrote it, write it, and link both."""
+    def _sign(self, unit: Unit, written: Sequence[Written], message_id: UUID) -> list[Row]:
+        """Say in each record that the message wrote it, write it, and return the links between both."""
         for item in written:
             if item.action != "matched":
                 item.record.resource["meta_source"] = f"urn:uuid:{message_id}"
         made = unit.flush()
+        links: list[Row] = []
         for item in written:
             head = item.record.resource
             row = Hl7MessageLink.blank()
@@ -234,8 +280,8 @@ class Receiver:
                 action=item.action if head["id"] in made else "matched",
                 segment_path=item.path[:60],
             )
-            unit.writer.add(Hl7MessageLink, row)
-        unit.flush()
+            links.append(row)
+        return links
 
     def _close(
         self,
@@ -273,8 +319,9 @@ class Receiver:
     ) -> Verdict:
         """Return what came of a message, with its acknowledgement; without one if there is no code."""
         at, control_id = self.records.clock(), self._control_id()
-        ack = acknowledge(case.message, code, faults, control_id, at, reply=reply) if code else None
         first = faults[0] if faults and status != "applied" else None
+        faults = [*faults, *(Fault("0", "W", text=note) for note in case.notes)]
+        ack = acknowledge(case.message, code, faults, control_id, at, reply=reply) if code else None
         return Verdict(
             status,
             at,
@@ -291,6 +338,16 @@ class Receiver:
 def _read(raw: bytes, charset: str | None = None) -> Message | None:
     try:
         return er7.read(raw, charset)
+    except UnsupportedCharset:
+        return _read_anyway(raw)
+    except NotHl7:
+        return None
+
+
+def _read_anyway(raw: bytes) -> Message | None:
+    """Read a message whose MSH-18 names what it cannot be (UTF-16), so that it is refused by its own name."""
+    try:
+        return er7.read(raw, labelled=False)
     except NotHl7:
         return None
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import socket
+import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -17,6 +18,7 @@ from gateway.mllp.framing import PADDING, VT, Event, Frame, Framer, State, TooMu
 from mappings.er7 import Message, NotHl7, read, split_batch
 
 _PIECE = 64 * 1024
+_MOST_UNASKED = 100
 _PAUSE = 0.2  # seconds after 1C in which a 0D should have come
 _COMMENT = re.compile(
     # Only at the start or after a blank line: a wrapped line of Base64 may well begin with two strokes.
@@ -34,6 +36,10 @@ class NotAcknowledged(ConnectionError):
         super().__init__(f"message {position}: {reason}")
         self.position = position
         self.reason = reason
+
+
+class Silent(NotAcknowledged):
+    """The connection stands, but no acknowledgement came in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,7 @@ class Line:
         self._timeout = timeout
         self._framer = Framer()
         self._events: deque[Event] = deque()
+        self._unasked: deque[bytes] = deque(maxlen=_MOST_UNASKED)
 
     def exchange(self, position: int, payload: bytes) -> Ack:
         """Send a message and return the reply that names it; others are passed over.
@@ -92,6 +99,9 @@ class Line:
         message = _readable(payload)
         control_id = message.control_id if message else ""
         deadline = time.monotonic() + self._timeout
+        # What came before can be no answer, even if it names a message that is sent once more.
+        self._put_aside(self._events)
+        self._events.clear()
         try:
             self._socket.settimeout(self._timeout)
             self._socket.sendall(wrap(payload))
@@ -99,18 +109,40 @@ class Line:
             raise NotAcknowledged(position, "the connection broke while sending") from failure
         if message and not _wants_reply(message):
             return Ack(position, control_id)
+        return self._reply(position, control_id, deadline)
+
+    def reply(self, position: int, control_id: str, seconds: float) -> Ack:
+        """Return the next reply that names a message which was sent: in enhanced mode there may be two.
+
+        Raises NotAcknowledged, and its kind Silent where none came in time.
+        """
+        return self._reply(position, control_id, time.monotonic() + seconds)
+
+    def _reply(self, position: int, control_id: str, deadline: float) -> Ack:
         while True:
             reply = self._frame(position, deadline)
             if (ack := _acknowledged(reply, position, control_id)) is not None:
                 return ack
+            self._unasked.append(reply)
+
+    def unasked(self) -> list[bytes]:
+        """Return, once, the frames that were no reply to a message in hand."""
+        self._put_aside(self._events)
+        self._events.clear()
+        found = list(self._unasked)
+        self._unasked.clear()
+        return found
+
+    def _put_aside(self, events: Iterable[Event]) -> None:
+        self._unasked.extend(event.payload for event in events if isinstance(event, Frame))
 
     def is_open(self) -> bool:
-        """Whether the peer has not ended the stream, as far as can be seen; what came unasked goes."""
+        """Whether the peer has not ended the stream, as far as can be seen; what came is put aside."""
         self._socket.setblocking(False)
         try:
             while data := self._socket.recv(_PIECE):
-                self._framer.feed(data)
-        except BlockingIOError:
+                self._put_aside(self._framer.feed(data))
+        except (BlockingIOError, ssl.SSLWantReadError):
             return self._framer.state is not State.STOPPED
         except OSError:
             return False
@@ -133,7 +165,7 @@ class Line:
     def _receive(self, position: int, deadline: float) -> list[Event]:
         left = deadline - time.monotonic()
         if left <= 0:
-            raise NotAcknowledged(position, "no reply in time")
+            raise Silent(position, "no reply in time")
         self._socket.settimeout(min(left, _PAUSE) if self._framer.state is State.ENDING else left)
         try:
             data = self._socket.recv(_PIECE)
@@ -153,7 +185,8 @@ def _readable(payload: bytes) -> Message | None:
 
 def _wants_reply(message: Message) -> bool:
     never = all(message.msh.field(n).text == "NE" for n in (15, 16))
-    return not never and not is_acknowledgement(message)
+    # Of an order response, itself an answer, it may be said that it was taken (2.9.3).
+    return message.msh.field(15).text == "AL" or (not never and not is_acknowledgement(message))
 
 
 def _acknowledged(reply: bytes, position: int, control_id: str) -> Ack | None:

@@ -9,12 +9,17 @@ import asyncio
 import re
 import socket
 import ssl
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from logging import ERROR, INFO, WARNING
+from typing import TYPE_CHECKING, Final
 
+import psycopg
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.mllp import tls
-from gateway.mllp.admission import BROKEN, Admission
+from gateway.mllp import doors, tls
+from gateway.mllp.admission import BROKEN, MANY, MANY_OF_ONE, REFUSED, Admission
+from gateway.mllp.doors import CHUNK
 from gateway.mllp.framing import (
     PADDING,
     Event,
@@ -26,7 +31,10 @@ from gateway.mllp.framing import (
     Truncated,
     wrap,
 )
-from gateway.mllp.receive import Receiver
+from gateway.mllp.held import Held
+from gateway.mllp.quiet import Quiet
+from gateway.mllp.receive import NO_ROOM, TOO_LONG, Receiver
+from gateway.mllp.taken import take_up
 
 if TYPE_CHECKING:
     from gateway.records import Records
@@ -34,12 +42,17 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
-CHUNK: Final = 64 * 1024
+SLOWEST = 1024
+"""A frame has `mllp_frame_seconds`, and a second more for each so many bytes that have come of it."""
 SETTLE_SECONDS = 1.0
 """How long a frame that ended with 1C waits for its 0D before it is taken as complete."""
 LINGER_SECONDS = 2.0
 """How long a peer has to take its last answers before its connection is broken off."""
 GRACE_SECONDS = 20.0
+TURNS: Final = 20
+"""How many turns the loop takes to see that a peer who comes again has ended its last connection."""
+LATER_SECONDS = 2.0
+"""How long to wait before what was left behind is looked for again."""
 OTHER_PROTOCOL: Final = re.compile(
     rb"(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE|CONNECT|PRI) [^\r\n]* HTTP/|\x16\x03[\x00-\x04]"
 )
@@ -51,42 +64,61 @@ class Listener:
 
     def __init__(self, records: Records, settings: Settings) -> None:
         self.receiver = Receiver(records, only_known=settings.mllp_only_known_peers)
+        self._made_at = records.clock()
         self.settings = settings
         self.admission = Admission(settings)
-        self.conversations: dict[asyncio.Task[None], Conversation] = {}
-        self.servers: list[asyncio.Server] = []
+        self.held = Held(max(settings.mllp_max_held_bytes, settings.mllp_max_frame_bytes))
+        self.quiet = Quiet()
+        self.conversations: dict[asyncio.Task[None], Conversation | None] = {}
+        """Those who are connected; None while they agree on a key."""
+        self._doors: list[asyncio.Task[None]] = []
+        self._fresh: dict[asyncio.Task[None], socket.socket] = {}
+        """Connections that nothing has been done with yet."""
         self.stopping = False
+        self._later: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Bind the ports, the plain one and that of TLS where they are asked for."""
+        """Apply what was left behind; bind the ports: the plain one, that of TLS where it is asked for."""
         settings = self.settings
+        if not await self._take_up():
+            self._later = asyncio.create_task(self._take_up_later())
         if not settings.mllp_tls_only:
             await self._listen(settings.mllp_port)
         if settings.mllp_tls_cert is not None:
-            secure = {"ssl": tls.context_of(settings), "ssl_handshake_timeout": tls.HANDSHAKE_SECONDS}
-            await self._listen(settings.mllp_tls_port, **secure)
+            await self._listen(settings.mllp_tls_port, tls.context_of(settings))
 
-    async def _listen(self, port: int, **secure: Any) -> None:
+    async def _take_up(self) -> bool:
+        """Apply what was left behind; return whether the database could be reached."""
+        try:
+            await asyncio.to_thread(take_up, self.receiver, self._made_at)
+        except (psycopg.Error, SQLAlchemyError) as error:
+            _log.warning("no database to take messages up from", error=type(error).__name__)
+            return False
+        return True
+
+    async def _take_up_later(self) -> None:
+        """Apply what was left behind once the database is back: the gateway serves as soon as it is."""
+        while not self.stopping:
+            await asyncio.sleep(LATER_SECONDS)
+            if await self._take_up():
+                return
+
+    async def _listen(self, port: int, context: ssl.SSLContext | None = None) -> None:
         """Bind a port; of several workers each binds it (SO_REUSEPORT), the kernel spreads connections."""
-        server = await asyncio.start_server(
-            self._accept,
-            self.settings.host,
-            port,
-            reuse_address=True,
-            reuse_port=self.settings.share_ports or None,
-            limit=CHUNK,
-            **secure,
-        )
-        self.servers.append(server)
+        for door in await doors.bound(self.settings.host, port, shared=self.settings.share_ports):
+            self._doors.append(asyncio.create_task(doors.keep(door, partial(self._enter, context))))
 
     async def stop(self) -> None:
         """Take no more connections; let each finish and answer the message in hand; then close them."""
-        self.stopping = True
-        for server in self.servers:
-            server.close()
+        self.stopping = self.admission.closed = True
+        if self._later is not None:
+            self._later.cancel()
+        for task in self._doors:
+            task.cancel()
         for task, conversation in self.conversations.items():
-            if conversation.reading:
+            if conversation is None or conversation.reading:
                 task.cancel()
+        await asyncio.gather(*self._doors, return_exceptions=True)
         await self._ended(LINGER_SECONDS)
         self._break_off(answering=True)
         await self._ended(GRACE_SECONDS)
@@ -99,29 +131,71 @@ class Listener:
     def _break_off(self, *, answering: bool) -> None:
         """Break off the conversations that are left, or those whose peer does not read its answers."""
         for conversation in self.conversations.values():
-            if conversation.answering or not answering:
+            if conversation is not None and (conversation.answering or not answering):
                 conversation.writer.transport.abort()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        remote = str((writer.get_extra_info("peername") or ("unknown",))[0])
-        refusal = "stopping" if task is None or self.stopping else self.admission.enter(remote)
-        if task is None or refusal is not None:
-            _log.warning("connection refused", reason=refusal, remote=remote)
-            writer.close()
+    async def _enter(self, context: ssl.SSLContext | None, connection: socket.socket, remote: str) -> None:
+        """Let a connection in, or show it out before anything is read of it."""
+        refusal = self.admission.enter(remote)
+        for _ in range(TURNS):
+            if refusal not in (MANY, MANY_OF_ONE):
+                break
+            await asyncio.sleep(0)
+            refusal = self.admission.enter(remote)
+        if refusal is not None:
+            self._show_out(remote, refusal)
+            connection.close()
             return
-        self.conversations[task] = Conversation(self, reader, writer, remote)
+        task = asyncio.create_task(self._serve(connection, remote, context))
+        self.conversations[task] = None
+        self._fresh[task] = connection
+        task.add_done_callback(partial(self._left, remote))
+
+    def _show_out(self, remote: str, reason: str, **told: str) -> None:
+        REFUSED.labels(reason).inc()
+        self.quiet.tell(WARNING, "connection refused", remote, reason=reason, **told)
+
+    def _left(self, remote: str, task: asyncio.Task[None]) -> None:
+        """Note that a connection has ended."""
+        self.admission.leave(remote)
+        conversation = self.conversations.pop(task)
+        if conversation is not None:
+            self.held.note(conversation, 0)
+        if task in self._fresh:
+            self._fresh.pop(task).close()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._tell_end(error, remote)
+
+    def _tell_end(self, error: BaseException, remote: str) -> None:
+        """Log why a connection ends; before it does, so that whoever sees the end finds the reason."""
+        if isinstance(error, (psycopg.Error, SQLAlchemyError)):
+            # Nothing was acknowledged: the sender sends again, and again until the database is back.
+            told = type(error).__name__
+            self.quiet.tell(ERROR, "connection closed", remote, reason="no database", error=told)
+        elif isinstance(error, (ConnectionError, ssl.SSLError)):
+            self.quiet.tell(INFO, "connection lost", remote)
+        else:
+            self.quiet.tell(ERROR, "connection closed", remote, exc_info=error)
+
+    async def _serve(self, connection: socket.socket, remote: str, context: ssl.SSLContext | None) -> None:
+        """Agree with a peer on a key, where there is TLS, and then on messages."""
+        task = asyncio.current_task()
+        if task is None or self._fresh.pop(task, None) is None:
+            return
+        keep_alive(connection)
         try:
-            await self.conversations[task].run()
-        except (ConnectionError, ssl.SSLError):
-            _log.info("connection lost")
-        except Exception as exc:  # noqa: BLE001 - one connection's end must not be the listener's
-            # The database is gone, or a fault of ours: nothing was acknowledged, the sender sends again.
-            _log.error("connection closed", exc_info=exc)
+            reader, writer = await doors.opened(connection, context)
+        except OSError as error:
+            reason = "too slow for TLS" if isinstance(error, doors.TooSlow) else "no TLS"
+            self._show_out(remote, reason, told=doors.cause(error))
+            return
+        self.conversations[task] = conversation = Conversation(self, task, reader, writer, remote)
+        try:
+            await conversation.run()
+        except Exception as error:  # noqa: BLE001 - one connection's end must not be the listener's
+            self._tell_end(error, remote)
         finally:
             await _close(writer)
-            self.admission.leave(remote)
-            del self.conversations[task]
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:
@@ -138,7 +212,12 @@ class Conversation:
     """One connection: bytes to frames to acknowledgements, in the order in which the frames came."""
 
     def __init__(
-        self, listener: Listener, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, remote: str
+        self,
+        listener: Listener,
+        task: asyncio.Task[None],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        remote: str,
     ) -> None:
         self.listener = listener
         self.reader = reader
@@ -158,7 +237,20 @@ class Conversation:
         self.answering = False
         """Whether it waits for the peer to read."""
         self._warned = False
-        keep_alive(writer.get_extra_info("socket"))
+        self._task = task
+        self._begun: float | None = None
+        """When the frame in hand began, by the loop's clock."""
+
+    @property
+    def unfinished(self) -> int:
+        """How many bytes it has of a message that is not whole."""
+        return self.framer.held
+
+    def give_way(self) -> None:
+        """Let go of these, and refuse that message."""
+        self.framer.give_up(NO_ROOM)
+        if self.reading:
+            self._task.cancel()
 
     async def run(self) -> None:
         """Serve until the peer ends, what it sends is no MLLP, or the listener stops."""
@@ -166,10 +258,11 @@ class Conversation:
         if data and OTHER_PROTOCOL.match(data):
             self._warn("connection closed", reason="what it sends is not MLLP")
             return
-        while data:
-            await self._react(self.framer.feed(data))
-            if self.framer.state is State.STOPPED:
-                return
+        while data and not self.framer.stopped:
+            events = self.framer.feed(data)
+            self.listener.held.note(self, self.framer.held + sum(map(size_of, events)))
+            await self._react(events)
+            self.listener.held.note(self, self.framer.held)
             data = await self._read()
         await self._react(self.framer.close(self.ended))
 
@@ -177,7 +270,7 @@ class Conversation:
         """Return the next bytes; none at the end of the stream, after too long a silence, or when the
         listener stops.
         """
-        while not self.listener.stopping:
+        while not self.listener.stopping and not self.framer.stopped:
             self.reading = True
             try:
                 async with asyncio.timeout(self._patience()):
@@ -189,8 +282,9 @@ class Conversation:
                     break
                 await self._react(self.framer.idle())
             except asyncio.CancelledError:
-                if not self.listener.stopping:
+                if not self.listener.stopping and not self.framer.stopped:
                     raise
+                self._task.uncancel()
             finally:
                 self.reading = False
         return b""
@@ -199,31 +293,47 @@ class Conversation:
         """Return for how many seconds the peer may send nothing."""
         if self.framer.unsettled:
             return SETTLE_SECONDS
-        inside = self.framer.state is State.INSIDE
-        return self.settings.mllp_frame_seconds if inside else self.settings.mllp_idle_seconds
+        if self.framer.state is not State.INSIDE:
+            self._begun = None
+            return self.settings.mllp_idle_seconds
+        now, most = asyncio.get_running_loop().time(), self.settings.mllp_frame_seconds
+        self._begun = self._begun or now
+        # A byte now and then would keep a place for ever.
+        return min(most, max(self._begun + most + self.framer.held / SLOWEST - now, 0))
 
     def _fall_silent(self) -> None:
         self.ended = "the rest of the message did not come in time"
-        _log.info("connection closed", reason="the peer was silent too long", remote=self.remote)
+        self.listener.quiet.tell(
+            INFO, "connection closed", self.remote, reason="the peer was silent too long"
+        )
 
     async def _react(self, events: list[Event]) -> None:
+        if events:
+            self._begun = None
         for event in events:
             if isinstance(event, Frame):
                 if self.listener.stopping:
                     return
                 await self._receive(event)
             elif isinstance(event, Oversized):
-                BROKEN.labels("too long").inc()
-                refuse = self.listener.receiver.refuse
-                await self._answer(await asyncio.to_thread(refuse, event.head, self.remote, self.certificate))
-                await self._linger()
+                await self._refuse(event)
             elif isinstance(event, Truncated):
                 BROKEN.labels("cut off").inc()
-                await asyncio.to_thread(self.listener.receiver.keep, event.payload, self.remote, event.reason)
+                keep = self.listener.receiver.keep
+                await asyncio.to_thread(keep, event.payload, self.remote, event.reason, self.certificate)
             elif isinstance(event, Junk):
                 self._warn("bytes outside a frame were skipped", count=event.count)
             else:
                 self._warn("connection closed", reason="what it sends is not MLLP")
+
+    async def _refuse(self, event: Oversized) -> None:
+        """Answer a message that is too long, or for which there is no room."""
+        reason = event.reason or TOO_LONG
+        BROKEN.labels("no room" if event.reason else "too long").inc()
+        self.listener.quiet.tell(WARNING, "message refused", self.remote, reason=reason)
+        refuse = self.listener.receiver.refuse
+        await self._answer(await asyncio.to_thread(refuse, event.head, self.remote, self.certificate, reason))
+        await self._linger()
 
     async def _receive(self, frame: Frame) -> None:
         """Answer a frame; what is due before its messages are applied is answered at once."""
@@ -238,15 +348,21 @@ class Conversation:
 
         receive = self.listener.receiver.receive
         await self._answer(
-            await asyncio.to_thread(receive, frame.payload, self.remote, self.certificate, at_once)
+            await asyncio.to_thread(
+                receive, frame.payload, self.remote, self.certificate, at_once, self._is_gone
+            )
         )
+
+    def _is_gone(self) -> bool:
+        """Whether the peer has ended the connection, as far as can be seen."""
+        return self.writer.transport.is_closing() or self.reader.at_eof()
 
     def _write(self, answers: list[bytes]) -> None:
         if not self.writer.transport.is_closing():
             self.writer.write(b"".join(map(wrap, answers)))
 
     async def _answer(self, answers: list[bytes]) -> None:
-        if self.writer.transport.is_closing():
+        if answers and self.writer.transport.is_closing():
             raise ConnectionResetError
         self._write(answers)
         if self.writer.transport.get_write_buffer_size():
@@ -263,19 +379,22 @@ class Conversation:
                 while await self.reader.read(CHUNK):
                     pass
         except TimeoutError:
-            _log.info("the peer went on sending", remote=self.remote)
+            self.listener.quiet.tell(INFO, "the peer went on sending", self.remote)
 
     def _warn(self, event: str, **told: object) -> None:
         """Warn once for a connection: a peer that sends rubbish sends much of it."""
         if not self._warned:
-            _log.warning(event, remote=self.remote, **told)
+            self.listener.quiet.tell(WARNING, event, self.remote, **told)
         self._warned = True
 
 
-def keep_alive(connection: socket.socket | None) -> None:
+def size_of(event: Event) -> int:
+    """Return how many bytes an event holds."""
+    return len(event.payload) if isinstance(event, (Frame, Truncated)) else 0
+
+
+def keep_alive(connection: socket.socket) -> None:
     """Let the system notice peers that are gone without a word, within three minutes."""
-    if connection is None:
-        return
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if hasattr(socket, "TCP_KEEPIDLE"):

@@ -82,7 +82,7 @@ def show(records: Records, caller: Caller, key: UUID) -> Shown:
     return Shown(
         row,
         message,
-        _segments(message, row["coverage"]) if message else [],
+        _segments(message, row) if message else [],
         elsewhere(message, row["coverage"]) if message else [],
         written,
         changes,
@@ -97,11 +97,12 @@ def _read(row: Row) -> Message | None:
         return None
 
 
-def _segments(message: Message, report: Mapping[str, Any] | None) -> list[tuple[str, list[Fate]]]:
+def _segments(message: Message, row: Row) -> list[tuple[str, list[Fate]]]:
     found: dict[str, list[Fate]] = {
         f"{segment.name}[{segment.number}]": list[Fate]() for segment in message.segments
     }
-    for fate in fates(message, report):
+    refused = f"{row['error_code']}: {row['error_text']}" if row["status"] in ("rejected", "error") else None
+    for fate in fates(message, row["coverage"], refused):
         found[fate.place.rpartition("-")[0]].append(fate)
     return list(found.items())
 

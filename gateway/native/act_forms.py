@@ -6,11 +6,10 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, UnsetType
 
-from gateway.native.clinic_words import ID, Line, Moment, Page, Paged, Prose, Stamped
+from gateway.native.clinic_words import ID, Line, Moment, Page, Paged, Prose, Stamped, Word
 from gateway.native.words import Told, one_of
 from storage.model.procedure import STATUSES, Procedure
 
-Word = str | None
 ActStatus = Annotated[str, one_of(STATUSES)]
 Side = Annotated[str, one_of(Procedure.side.values)]
 Cpt = Annotated[

@@ -17,7 +17,7 @@ from gateway.records import Caller, Records
 from gateway.unit import Unit
 from mappings import acts, procedures
 from storage import acts as stored
-from storage.listing import Row, page
+from storage.listing import Row
 from storage.record import Record
 
 
@@ -68,12 +68,7 @@ def _fill(unit: Unit, record: Record, told: dict[str, Any], date: str | None) ->
 
 
 def _list(records: Records, asked: ActFilters) -> ActPage:
-    filters: dict[str, Any] = asked.filters()
-    if "cpt_code" in filters:
-        filters["cpt_code"] = filters["cpt_code"].upper()
-    with records.store.connection() as connection:
-        rows, total = page(connection, stored.ACTS, filters, asked.skip, asked.page_size)
-    return ActPage(**asked.around([Act(**row) for row in rows], total))
+    return ActPage(**clinic.listed(records, stored.ACTS, asked, Act))
 
 
 def _get(records: Records, caller: Caller, act_id: str) -> Act:

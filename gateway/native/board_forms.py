@@ -10,18 +10,15 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from gateway.native.patient_forms import PatientRecord
-from gateway.native.procedure_forms import Procedure
-from gateway.native.words import Told
+from gateway.native.procedure_forms import Portion, Procedure
 
 
-class PatientSearch(Told, forbid_unknown_fields=True):
+class PatientSearch(Portion, forbid_unknown_fields=True):
     """By what a list of patients is narrowed."""
 
     search: (
         Annotated[str, Meta(max_length=200, description="a part of the names, or of the MRN")] | UnsetType
     ) = UNSET
-    skip: Annotated[int, Meta(ge=0, le=10**9)] = 0
-    limit: Annotated[int, Meta(ge=0, le=1000)] = 500
 
 
 _ACTIVE = [("is_active", bool)]

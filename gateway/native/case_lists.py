@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from gateway import errors
 from gateway.native.case_forms import GIVEN, form_named, words_of
+from gateway.native.clinic_words import Page, Paged
 from gateway.native.words import Ask, one_of, query
 from mappings.element import Refused
 from mappings.research import asked
@@ -34,11 +35,9 @@ def _type(kind: CaseKind, parameter: Parameter) -> Any:
     return {"quantity": float, "integer": int, "boolean": bool}.get(column.kind, str)
 
 
-class Page(Struct, kw_only=True, forbid_unknown_fields=True):
-    """Which page of a list."""
+class CasePaged(Paged, kw_only=True, forbid_unknown_fields=True):
+    """Which page of a list, in which order."""
 
-    page: Annotated[int, Meta(ge=1, le=10**9)] = 1
-    page_size: Annotated[int, Meta(ge=1, le=500)] = 50
     sort_order: Annotated[str, one_of(("asc", "desc"))] = "asc"
 
 
@@ -51,12 +50,11 @@ def _filters(kind: CaseKind) -> list[Any]:
 
 def _list(kind: CaseKind) -> Any:
     by = Annotated[str, one_of(tuple(asked.sortable(kind)))]
-    return form_named(kind, "List", [("sort_by", by, "created_at"), *_filters(kind)], Page)
+    return form_named(kind, "List", [("sort_by", by, "created_at"), *_filters(kind)], CasePaged)
 
 
 def _page(kind: CaseKind, given: Any) -> Any:
-    counts = [(name, int) for name in ("total", "page", "page_size", "pages")]
-    return form_named(kind, "Page", [("items", list[given]), *counts])
+    return form_named(kind, "Page", [("items", list[given])], Page)
 
 
 FILTERS = {kind.path: form_named(kind, "Filters", _filters(kind)) for kind in KINDS.values()}

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from gateway import errors
+from gateway.native.clinic_words import Paged
 from gateway.native.flat import learn_names
 from gateway.records import Caller, Records
 from gateway.unit import Unit
 from mappings import resource, times
 from mappings.inside import Object
 from storage import boards
-from storage.listing import Listing, Row, one
+from storage.listing import Listing, Row, one, page
 from storage.model.shared import Reference
 from storage.record import Record
 
@@ -90,6 +92,13 @@ def shown(unit: Unit, listing: Listing, fhir_id: str) -> Row:
     if found is None:
         raise errors.NotFound(expression="id")
     return found
+
+
+def listed(records: Records, listing: Listing, asked: Paged, shown: Callable[..., Any]) -> dict[str, Any]:
+    """Return the page of a list that is asked for; ``shown`` makes the form of a row."""
+    with records.store.connection() as connection:
+        rows, total = page(connection, listing, asked.filters(), asked.skip, asked.page_size)
+    return asked.around([shown(**row) for row in rows], total)
 
 
 def read(records: Records, caller: Caller, listing: Listing, resource_type: str, fhir_id: str) -> Row:

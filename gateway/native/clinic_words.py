@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import msgspec
 from msgspec import Meta
@@ -13,9 +12,12 @@ from msgspec import Meta
 from gateway import errors
 from gateway.native.words import Told
 from mappings import times
+from mappings.text import CONTROL
 
 ID = Annotated[str, Meta(pattern=r"^[A-Za-z0-9\-.]{1,64}$", description="The id of a resource.")]
 Line = Annotated[str, Meta(min_length=1, max_length=255)]
+Word = str | None
+"""A text of an answer."""
 Prose = Annotated[str, Meta(min_length=1, max_length=20_000)]
 Moment = Annotated[
     str,
@@ -25,23 +27,22 @@ Moment = Annotated[
         description="a date, perhaps a partial one, or with a time: 2026-03-02, 2026-03, 2026-03-02T07:30",
     ),
 ]
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+PageNumber = Annotated[int, Meta(ge=1, le=10**9)]
+PageSize = Annotated[int, Meta(ge=1, le=500)]
 
 
-class Paged(Told, forbid_unknown_fields=True):
-    """Which page of a list."""
+class InPages:
+    """A form that asks for a page of a list."""
 
-    page: Annotated[int, Meta(ge=1, le=10**9)] = 1
-    page_size: Annotated[int, Meta(ge=1, le=500)] = 50
+    __slots__ = ()
+    if TYPE_CHECKING:
+        page: int
+        page_size: int
 
     @property
     def skip(self) -> int:
         """How many items come before the page."""
         return (self.page - 1) * self.page_size
-
-    def filters(self) -> dict[str, Any]:
-        """Return by what the list is narrowed."""
-        return {name: value for name, value in self.told().items() if name not in ("page", "page_size")}
 
     def around(self, items: list[Any], total: int) -> dict[str, Any]:
         """Return a page of a list with what is told of it."""
@@ -52,6 +53,17 @@ class Paged(Told, forbid_unknown_fields=True):
             "page_size": self.page_size,
             "pages": -(-total // self.page_size),
         }
+
+
+class Paged(InPages, Told, forbid_unknown_fields=True):
+    """Which page of a list."""
+
+    page: PageNumber = 1
+    page_size: PageSize = 50
+
+    def filters(self) -> dict[str, Any]:
+        """Return by what the list is narrowed."""
+        return {name: value for name, value in self.told().items() if name not in ("page", "page_size")}
 
 
 def told_of(sent: Told, zone: tzinfo) -> dict[str, Any]:
@@ -70,7 +82,7 @@ def plain(name: str, value: Any) -> Any:
     if isinstance(value, list):
         listed = cast("list[Any]", value)
         return [plain(f"{name}[{place}]", item) for place, item in enumerate(listed)]
-    if isinstance(value, str) and (not value.strip() or _CONTROL.search(value)):
+    if isinstance(value, str) and (not value.strip() or CONTROL.search(value)):
         what = "has control characters" if value.strip() else "is blank"
         raise errors.ValueInvalid(f"{name} {what}", expression=name)
     return value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from litestar import Response, get, post
 from litestar.params import FromPath
@@ -23,7 +22,7 @@ from gateway.records import Caller, Records
 from gateway.unit import Unit
 from mappings import diagnoses
 from storage import diagnoses as stored
-from storage.listing import Row, page
+from storage.listing import Row
 
 
 @post("/", status_code=201, opt=call(body=DiagnosisNew, answer=Diagnosis, status=201, examples=DIAGNOSES))
@@ -70,12 +69,7 @@ def _create(records: Records, caller: Caller, sent: DiagnosisNew) -> Diagnosis:
 
 
 def _list(records: Records, asked: DiagnosisFilters) -> DiagnosisPage:
-    filters: dict[str, Any] = asked.filters()
-    if "icd10_code" in filters:
-        filters["icd10_code"] = filters["icd10_code"].upper()
-    with records.store.connection() as connection:
-        rows, total = page(connection, stored.DIAGNOSES, filters, asked.skip, asked.page_size)
-    return DiagnosisPage(**asked.around([Diagnosis(**row) for row in rows], total))
+    return DiagnosisPage(**clinic.listed(records, stored.DIAGNOSES, asked, Diagnosis))
 
 
 def _get(records: Records, caller: Caller, diagnosis_id: str) -> Diagnosis:

@@ -6,10 +6,9 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, UnsetType
 
-from gateway.native.clinic_words import ID, Line, Moment, Page, Paged, Stamped
+from gateway.native.clinic_words import ID, Line, Moment, Page, Paged, Stamped, Word
 from gateway.native.words import Told
 
-Word = str | None
 Icd10 = Annotated[
     str,
     Meta(

@@ -6,13 +6,12 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, UnsetType
 
-from gateway.native.clinic_words import ID, Line, Moment, Page, Paged, Stamped
+from gateway.native.clinic_words import ID, Line, Moment, Page, Paged, Stamped, Word
 from gateway.native.words import Told, one_of
 from mappings.documents import LEVELS
 from storage.model.document import KINDS
 from storage.model.people import ROLES
 
-Word = str | None
 Kind = Annotated[str, one_of(KINDS)]
 Roles = Annotated[list[Annotated[str, one_of(ROLES)]], Meta(min_length=1)]
 

@@ -6,41 +6,39 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, UnsetType
 
-from gateway.native.clinic_words import ID, Line, Moment, Page, Paged, Prose, Stamped
+from gateway.native.clinic_words import ID, Line, Moment, Page, Paged, Prose, Stamped, Word
 from gateway.native.words import Told, one_of
 from mappings.encounters import STATUSES
 from storage.model.encounter import ENCOUNTER_TYPES
 
 EncounterType = Annotated[str, one_of(ENCOUNTER_TYPES)]
 EncounterStatus = Annotated[str, one_of(tuple(STATUSES))]
-Word = str | None
 
 
-class EncounterNew(Told, forbid_unknown_fields=True, kw_only=True):
+class _Told(Told, forbid_unknown_fields=True, kw_only=True):
+    """What may be told of an encounter; null clears."""
+
+    end_date: Moment | UnsetType | None = UNSET
+    status: EncounterStatus | UnsetType = UNSET
+    location: Line | UnsetType | None = UNSET
+    attending_physician: Line | UnsetType | None = UNSET
+    chief_complaint: Prose | UnsetType | None = UNSET
+    treatment_plan: Prose | UnsetType | None = UNSET
+
+
+class EncounterNew(_Told, forbid_unknown_fields=True, kw_only=True):
     """An encounter; its status follows from its date where it is not told."""
 
     patient_id: ID
     encounter_type: EncounterType
     encounter_date: Moment
-    end_date: Moment | UnsetType | None = UNSET
-    status: EncounterStatus | UnsetType = UNSET
-    location: Line | UnsetType | None = UNSET
-    attending_physician: Line | UnsetType | None = UNSET
-    chief_complaint: Prose | UnsetType | None = UNSET
-    treatment_plan: Prose | UnsetType | None = UNSET
 
 
-class EncounterChange(Told, forbid_unknown_fields=True, kw_only=True):
+class EncounterChange(_Told, forbid_unknown_fields=True, kw_only=True):
     """What a PATCH may change; what it leaves out stays, null clears."""
 
     encounter_type: EncounterType | UnsetType = UNSET
     encounter_date: Moment | UnsetType = UNSET
-    end_date: Moment | UnsetType | None = UNSET
-    status: EncounterStatus | UnsetType = UNSET
-    location: Line | UnsetType | None = UNSET
-    attending_physician: Line | UnsetType | None = UNSET
-    chief_complaint: Prose | UnsetType | None = UNSET
-    treatment_plan: Prose | UnsetType | None = UNSET
 
 
 class Encounter(Stamped, kw_only=True):

@@ -164,7 +164,7 @@ def _change_finding(unit: Unit, key: UUID, name: str, value: Any, me: str) -> No
 
 
 def _change_list(unit: Unit, key: UUID, name: str, value: str | None, me: str) -> None:
-    """Keep what is still told, in the words that tell it now, add what is new, delete what is told no more."""
+    """Keep what is still told, in its new words, add what is new, delete what is told no more."""
     table = {"allergies": "allergy", "medications": "medication"}[name]
     present = flat_parts.listed(unit.session.raw, key, table)
     wanted = {lists.key(text): text for text in lists.parted(value)}

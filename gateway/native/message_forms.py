@@ -8,8 +8,9 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from gateway.mllp.replay import MOST, MOST_REHEARSED
-from gateway.native.clinic_words import ID, Line, Moment, Page, Paged
+from gateway.native.clinic_words import ID, Line, Moment, Page, Paged, Word
 from gateway.native.words import Told, one_of
+from mappings.messages.fates import KINDS
 from storage.messages import DIRECTIONS, STATES, STATUSES
 
 Status = Annotated[str, one_of(STATUSES)]
@@ -20,7 +21,6 @@ State = Annotated[
 ]
 Direction = Annotated[str, one_of(DIRECTIONS)]
 Type = Annotated[str, Meta(pattern=r"^[A-Z0-9]{1,7}(\^[A-Z0-9]{1,7})?$", description="ORM, or ORM^O01")]
-Text = str | None
 
 
 class Chosen(Told, forbid_unknown_fields=True, kw_only=True):
@@ -56,23 +56,23 @@ class Entry(Struct, kw_only=True):
     id: str
     direction: Direction
     status: Status
-    type: Text
-    version: Text
-    control_id: Text
-    sending_app: Text
-    sending_facility: Text
-    peer: Text
-    remote_addr: Text
+    type: Word
+    version: Word
+    control_id: Word
+    sending_app: Word
+    sending_facility: Word
+    peer: Word
+    remote_addr: Word
     received_at: datetime
     finished_at: datetime | None
     attempts: int
-    ack_code: Text
-    error_code: Text
-    error_location: Text
-    error_text: Text
-    duplicate_of: Text
-    replay_of: Text
-    replayed_by: Text
+    ack_code: Word
+    error_code: Word
+    error_location: Word
+    error_text: Word
+    duplicate_of: Word
+    replay_of: Word
+    replayed_by: Word
 
 
 class EntryPage(Page, kw_only=True):
@@ -86,7 +86,7 @@ class FieldShown(Struct, kw_only=True):
 
     place: str
     value: str
-    fate: Annotated[str, one_of(("mapped", "ignored", "warned", "untold"))]
+    fate: Annotated[str, one_of(KINDS)]
     elements: list[str]
     notes: list[str]
 
@@ -134,8 +134,8 @@ class ChangeShown(Struct, kw_only=True):
 class AnswerShown(Struct, kw_only=True):
     """An acknowledgement."""
 
-    code: Text
-    control_id: Text
+    code: Word
+    control_id: Word
     at: datetime | None
     text: str
 
@@ -143,7 +143,7 @@ class AnswerShown(Struct, kw_only=True):
 class MessageShown(Entry, kw_only=True):
     """A message, all of it; ``raw`` is its bytes in Base64."""
 
-    charset: Text
+    charset: Word
     raw: str
     text: str
     segments: list[SegmentShown]
@@ -182,7 +182,7 @@ class OutcomeShown(Struct, kw_only=True):
 
     message: str
     done: bool
-    skipped: Text
+    skipped: Word
     entry: Entry
     changes: list[ChangeShown]
 

@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from mappings.messages.fates import Fate
     from storage.messages import Row
 
-ER7 = "x-application/hl7-v2+er7"
 _COPIED = (
     *("direction", "status", "version", "control_id", "sending_app", "sending_facility", "peer"),
     *("remote_addr", "received_at", "finished_at", "attempts", "ack_code", "error_code", "error_location"),

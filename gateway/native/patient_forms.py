@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from gateway.native.clinic_words import InPages, Page, PageNumber, PageSize
 from gateway.native.words import Told, one_of
 from mappings.flat.check import SEX
 from storage.model.clinical import INSURANCE_TYPES
@@ -59,10 +60,7 @@ PatientChange: Any = _form(
 PatientRecord: Any = _form("PatientRecord", [(field.name, _given(field)) for field in FIELDS])
 
 
-PatientPage: Any = _form(
-    "PatientPage",
-    [("items", list[PatientRecord]), *((name, int) for name in ("total", "page", "page_size", "pages"))],
-)
+PatientPage: Any = _form("PatientPage", [("items", list[PatientRecord])], bases=(Page,))
 
 _DATE = Annotated[str, Meta(pattern=r"^\d{4}(-\d\d(-\d\d)?)?(T.+)?$", description=NOTES["moment"])]
 
@@ -85,11 +83,11 @@ class PatientFilters(Told, forbid_unknown_fields=True):
     created_to: _DATE | UnsetType = UNSET
 
 
-class PatientList(PatientFilters, forbid_unknown_fields=True):
+class PatientList(InPages, PatientFilters, forbid_unknown_fields=True):
     """Which page of a list of patients, in which order."""
 
-    page: Annotated[int, Meta(ge=1, le=10**9)] = 1
-    page_size: Annotated[int, Meta(ge=1, le=500)] = 50
+    page: PageNumber = 1
+    page_size: PageSize = 50
     sort_by: Annotated[str, one_of(tuple(BY_NAME))] = "created_at"
     sort_order: Annotated[str, one_of(("asc", "desc"))] = "asc"
 

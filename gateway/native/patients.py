@@ -139,14 +139,11 @@ def _change(records: Records, caller: Caller, patient_id: str, values: Values) -
 
 def _list(records: Records, caller: Caller, asked: PatientList) -> Values:
     given = {name: str(value) for name, value in asked.told().items()}
-    filters, sort, size = filters_of(given), told.sort(given), asked.page_size
-    skip = (asked.page - 1) * size
+    filters, sort = filters_of(given), told.sort(given)
 
     def work(unit: Unit) -> Values:
-        rows, total = stored.page(unit.session.raw, filters, sort, skip, size)
-        items = [told.masked(row, unit.role) for row in rows]
-        pages = -(-total // size)
-        return {"items": items, "total": total, "page": asked.page, "page_size": size, "pages": pages}
+        rows, total = stored.page(unit.session.raw, filters, sort, asked.skip, asked.page_size)
+        return asked.around([told.masked(row, unit.role) for row in rows], total)
 
     return records.unit(caller, work)
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from gateway.native.clinic_words import Stamped, Word
 from gateway.native.words import Told, one_of
 from mappings import board
 
-Word = str | None
 Readiness = Annotated[str, one_of(board.CODES["surgical_status"].values)]
 Status = Annotated[str, one_of(board.CODES["status"].values)]
 StressTest = Annotated[str, one_of(board.CODES["stress_test_status"].values)]
@@ -40,29 +39,29 @@ FIELDS = {
 """A part of an expression of FHIR -> the field of this door."""
 
 
-class ProcedureFilters(Told, forbid_unknown_fields=True):
+class Portion(Told, forbid_unknown_fields=True):
+    """Which part of a list is given."""
+
+    skip: Annotated[int, Meta(ge=0, le=10**9)] = 0
+    limit: Annotated[int, Meta(ge=0, le=1000)] = 500
+
+
+class ProcedureFilters(Portion, forbid_unknown_fields=True):
     """By what a list of procedures is narrowed."""
 
     surgical_status: Readiness | UnsetType = UNSET
     patient_mrn: str | UnsetType = UNSET
     scheduled_location: str | UnsetType = UNSET
     status: Status | UnsetType = UNSET
-    skip: Annotated[int, Meta(ge=0, le=10**9)] = 0
-    limit: Annotated[int, Meta(ge=0, le=1000)] = 500
 
 
-class ProcedureChange(Told, forbid_unknown_fields=True):
-    """What a PATCH may change; what it leaves out stays, null clears."""
+class _Told(Told, forbid_unknown_fields=True, kw_only=True):
+    """What may be told of a procedure; null clears."""
 
-    mrn: str | UnsetType = UNSET
-    patient_name: str | UnsetType = UNSET
-    procedure_type: str | UnsetType = UNSET
-    surgical_status: Readiness | UnsetType | None = UNSET
     barriers: list[str] | UnsetType = UNSET
     cardiology_clearance: bool | str | UnsetType | None = UNSET
     stress_test_status: StressTest | UnsetType | None = UNSET
     consent_status: Consent | UnsetType | None = UNSET
-    status: Status | UnsetType = UNSET
     procedure_side: str | UnsetType | None = UNSET
     scheduled_location: str | UnsetType | None = UNSET
     scheduled_start: str | UnsetType | None = UNSET
@@ -72,7 +71,17 @@ class ProcedureChange(Told, forbid_unknown_fields=True):
     notes: str | UnsetType | None = UNSET
 
 
-class ProcedureNew(Told, forbid_unknown_fields=True, kw_only=True):
+class ProcedureChange(_Told, forbid_unknown_fields=True, kw_only=True):
+    """What a PATCH may change; what it leaves out stays, null clears."""
+
+    mrn: str | UnsetType = UNSET
+    patient_name: str | UnsetType = UNSET
+    procedure_type: str | UnsetType = UNSET
+    surgical_status: Readiness | UnsetType | None = UNSET
+    status: Status | UnsetType = UNSET
+
+
+class ProcedureNew(_Told, forbid_unknown_fields=True, kw_only=True):
     """A procedure that comes onto the board; the patient of the MRN must be known."""
 
     mrn: Annotated[str, Meta(min_length=1, max_length=64)]
@@ -81,25 +90,11 @@ class ProcedureNew(Told, forbid_unknown_fields=True, kw_only=True):
     )
     procedure_type: Annotated[str, Meta(min_length=1)]
     surgical_status: Readiness = "workup"
-    barriers: list[str] | UnsetType = UNSET
-    cardiology_clearance: bool | str | UnsetType | None = UNSET
-    stress_test_status: StressTest | UnsetType | None = UNSET
-    consent_status: Consent | UnsetType | None = UNSET
-    procedure_side: str | UnsetType | None = UNSET
-    scheduled_location: str | UnsetType | None = UNSET
-    scheduled_start: str | UnsetType | None = UNSET
-    scheduled_end: str | UnsetType | None = UNSET
-    estimated_minutes: int | UnsetType | None = UNSET
-    override_reason: str | UnsetType | None = UNSET
-    notes: str | UnsetType | None = UNSET
 
 
-class Procedure(Struct):
+class Procedure(Stamped, kw_only=True):
     """A procedure as the board shows it."""
 
-    id: str
-    created_at: datetime
-    updated_at: datetime
     mrn: Word
     patient_name: Word
     procedure_type: Word
@@ -138,7 +133,7 @@ class Finding(Struct):
     measure_class: Word
 
 
-class ProcedureInFull(Procedure):
+class ProcedureInFull(Procedure, kw_only=True):
     """A procedure with what was found in the arteries."""
 
     arterial_findings: list[Finding]

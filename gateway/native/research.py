@@ -10,6 +10,7 @@ from litestar import Response, delete, get, patch, post
 from litestar.params import FromPath
 
 from gateway import errors
+from gateway.native import clinic
 from gateway.native.case_forms import CASES, CHANGE, CHANGES, GIVEN, NEW, PATHS
 from gateway.native.case_lists import LISTS, PAGES, listed
 from gateway.native.words import Ask, answer, caller_of, form, records_of
@@ -99,13 +100,9 @@ def _create(records: Records, caller: Caller, kind: CaseKind, values: dict[str, 
 def _list(
     records: Records, caller: Caller, kind: CaseKind, tests: Sequence[Test], sort: Sort, asked: Any
 ) -> dict[str, Any]:
-    size = asked.page_size
-
     def work(unit: Unit) -> dict[str, Any]:
-        rows, total = registry.page(unit.session.raw, kind, tests, sort, (asked.page - 1) * size, size)
-        items = [row_values(kind, row) for row in rows]
-        pages = -(-total // size)
-        return {"items": items, "total": total, "page": asked.page, "page_size": size, "pages": pages}
+        rows, total = registry.page(unit.session.raw, kind, tests, sort, asked.skip, asked.page_size)
+        return asked.around([row_values(kind, row) for row in rows], total)
 
     return records.unit(caller, work)
 
@@ -141,9 +138,7 @@ def see_references(unit: Unit, values: dict[str, Any]) -> None:
     for name, (_, resource_type) in TARGETS.items():
         value = values.get(name)
         if isinstance(value, str) and value:
-            found = unit.seek(resource_type, value)
-            if found is None or found.resource["deleted_at"] is not None:
-                raise errors.NotFound(f"There is no {resource_type} {value}.", expression=name)
+            clinic.there(unit, resource_type, value, name)
 
 
 def case_of(unit: Unit, kind: CaseKind, case_id: str) -> Record:

@@ -8,6 +8,7 @@ from gateway.native import (
     acts,
     board,
     bulk,
+    destinations,
     diagnoses,
     documents,
     encounters,
@@ -36,6 +37,7 @@ NATIVE = Router(
         Router(path="/v1/diagnoses", route_handlers=list(diagnoses.ROUTES)),
         Router(path="/v1/procedures", route_handlers=list(acts.ROUTES)),
         Router(path="/v1/hl7/peers", route_handlers=list(peers.ROUTES)),
+        Router(path="/v1/hl7/destinations", route_handlers=list(destinations.ROUTES)),
         Router(path="/v1/hl7/messages", route_handlers=list(messages.ROUTES)),
         ORDERS,
         Router(

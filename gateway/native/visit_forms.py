@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
 
-from gateway.native.clinic_words import Line, Moment, Page, Paged, Prose, Stamped
-from gateway.native.encounter_forms import EncounterStatus, EncounterType, Word
+from gateway.native.clinic_words import Line, Moment, Page, Paged, Prose, Stamped, Word
+from gateway.native.encounter_forms import EncounterStatus, EncounterType
 from gateway.native.words import Told
 from mappings.vitals import SIGNS, Sign
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -12,6 +13,7 @@ from litestar import Request, Response
 from gateway import errors
 from gateway.fhir import wire
 from gateway.records import Caller, Records
+from gateway.unit import Unit
 from storage.lexical import ENCODER, decimal_of
 
 Ask = Request[Any, Any, Any]
@@ -37,8 +39,20 @@ def caller_of(request: Ask) -> Caller:
     return Caller("rest", request.headers.get("x-user"), address=client.host if client else None)
 
 
+async def within(request: Ask, work: Callable[[Unit], T]) -> T:
+    """Return what a piece of work returns that is done in one unit, as who calls."""
+    return await asyncio.to_thread(records_of(request).unit, caller_of(request), work)
+
+
+def see_administrator(unit: Unit, changes: str) -> None:
+    """See that who acts may change what administrators change. Raises Forbidden."""
+    if unit.role not in (None, "admin"):
+        raise errors.Forbidden(f"Only an administrator changes {changes}.", expression="X-User")
+
+
 async def negotiate(request: Ask) -> None:
-    """Refuse a body that is not JSON, and callers that do not take it.
+    """Refuse a body that is not JSON, and callers that do not take it. One that does not say what it is may
+    be JSON: no page of elsewhere can send it (``gateway.origins``).
 
     Raises UnsupportedMediaType, NotAcceptable; NotFound for a path that nothing can have.
     """

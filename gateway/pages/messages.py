@@ -15,6 +15,7 @@ from gateway.mllp.counts import reconcile
 from gateway.native.message_forms import MessageFilters
 from gateway.native.messages import key_of
 from gateway.native.words import Ask, caller_of, query, records_of
+from gateway.pages.destinations import destinations_page
 from gateway.pages.page import page, refused, see_sent_from_here, style
 from storage import messages
 from storage.lexical import ENCODER
@@ -106,7 +107,10 @@ def _one(records: Records, caller: Caller, key: Any) -> Values:
         "cut": len(raw) - MOST_BYTES,
         "unfit": replay.unfit(found.row),
         "warnings": [
-            fate for _, fates in found.segments for fate in fates if fate.notes and fate.kind != "ignored"
+            fate
+            for _, fates in found.segments
+            for fate in fates
+            if fate.notes and fate.kind not in ("ignored", "refused")
         ],
         "as_text": _as_text,
     }
@@ -125,7 +129,7 @@ def _replay(request: Ask, key: Any, dry_run: bool) -> Outcome:
 
 PAGES = Router(
     path="/pages",
-    route_handlers=[list_page, message_page, replay_page, style_sheet],
+    route_handlers=[list_page, message_page, replay_page, destinations_page, style_sheet],
     include_in_schema=False,
     exception_handlers={errors.Problem: refused},
 )

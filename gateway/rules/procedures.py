@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 def procedure_readiness(unit: Unit, draft: Draft) -> None:
-    """Judge a change of readiness, slot and status; what a ready procedure no longer has moves it back."""
+    """Judge a change of readiness, slot and status; what a ready procedure no longer has moves it back.
+
+    Of a procedure that never was on the board a message reports facts, which need no steps between.
+    """
     record = draft.record
     ask = readiness.Ask(unit.role, unit.override_reason, _operates(unit, record))
     if draft.anew:
@@ -30,7 +33,8 @@ def procedure_readiness(unit: Unit, draft: Draft) -> None:
     before: str | None = draft.was["surgical_status"]
     standing: Standing = draft.noted
     readiness.judge_readiness(before, record, ask)
-    readiness.judge_status(draft.was["status"], record, ask)
+    if record.main["surgical_status"] is not None or not unit.walked(draft):
+        readiness.judge_status(draft.was["status"], record, ask)
     readiness.judge_slot(record, standing if before == "scheduled" else Standing())
     readiness.settle_readiness(before, record)
     readiness.settle_lost_guards(before, record, standing, ask)

@@ -15,8 +15,6 @@ from storage.model.clinical import INSURANCE_TYPES
 from storage.model.flat import BY_NAME, SEXES, STATUSES
 
 CHOICES = {"status": STATUSES, "sex": tuple(SEXES), "insurance_type": INSURANCE_TYPES}
-NAMES = tuple(FILTERS)
-"""The filters that there are."""
 
 
 def filters(asked: Mapping[str, str]) -> dict[str, Any]:

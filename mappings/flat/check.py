@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mappings import times
+from mappings.text import CONTROL
 from storage.model.flat import BY_NAME, FIELDS, Field
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 SEX = {**{letter: letter for letter in "MFOU"}, "I": "O", "X": "O"}
 """What may be sent as sex -> what it is kept as."""
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _LINES = re.compile(r"[\t\n\r]")
 _EMAIL = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\".]+(\.[^@\s,;<>\".]+)*")
 _PHONE = re.compile(r"\+?[0-9(][0-9 ()./-]*(\s*(x|ext\.?)\s*[0-9]+)?", re.IGNORECASE)
@@ -113,7 +113,7 @@ def _text(field: Field, value: str) -> str | None:
         return f"is longer than {field.limit} characters"
     if field.name == "mrn" and value != value.strip():
         return "begins or ends with a space"
-    if _CONTROL.search(value) or (field.kind != "long" and _LINES.search(value)):
+    if CONTROL.search(value) or (field.kind != "long" and _LINES.search(value)):
         return "has control characters"
     if field.values and field.kind != "sex" and value not in field.values:
         return f"must be one of: {', '.join(field.values)}"

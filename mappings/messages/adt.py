@@ -11,6 +11,7 @@ from mappings.messages.adt_groups import group_adt
 from mappings.messages.diagnosis import diagnoses
 from mappings.messages.patient import patient
 from mappings.messages.procedure import procedures
+from mappings.messages.roles import roles
 from mappings.messages.rules import RULES
 from mappings.messages.supporting import allergies_and_covers, patient_observations
 from mappings.messages.visit import visit
@@ -31,6 +32,7 @@ def _apply(desk: Desk, part: AdtPart) -> Record:
     about = patient(desk, part.patient, registers=True)
     desk.own(about, *part.merges)
     of_visit = visit(desk, part.patient, about)
+    roles(desk, part.patient, about, of_visit)
     diagnoses(desk, part.patient.diagnoses, about, of_visit)
     patient_observations(desk, part.patient, about, of_visit)
     ends = desk.message.trigger_event == "A03"

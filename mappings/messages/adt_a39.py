@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from mappings.messages.adt_groups import group_adt
 from mappings.messages.coverage import MessageRefused
 from mappings.messages.patient import find, patient
+from mappings.messages.reading import read_number
 from mappings.messages.rules import RULES
 from mappings.messages.supporting import allergies_and_covers
 from mappings.messages.systems import with_system
 from mappings.messages.visit import visit
 from mappings.messages.workspace import refer
 from mappings.references import repoint
-from mappings.v2types import cx
+from mappings.v2types import cx, xpn
 
 if TYPE_CHECKING:
     from mappings.er7 import Segment
@@ -58,10 +59,10 @@ def _numbers(desk: Desk, mrg: Segment) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for number in PRIOR:
         for repetition in mrg.field(number).repetitions if not mrg.field(number).is_null else ():
-            made = cx(repetition, desk.context)
+            made = read_number(cx, repetition, mrg, number, desk)
             if made:
                 desk.coverage.map(mrg, number, "Patient.link")
-                found.append(with_system(made, desk.message))
+                found.append(with_system(made, desk.message, desk.context.systems))
     if not found:
         raise MessageRefused("101", "MRG", mrg.number, 1, text="MRG-1 has no identifier")
     return found
@@ -81,9 +82,52 @@ def _merge(desk: Desk, mrg: Segment, old: Record, new: Record) -> None:
         desk.coverage.tell(mrg, 1, text)
         return
     desk.own(old, mrg)
-    for record in desk.workspace.all_referring(old.resource["id"]):
-        if record.resource["resource_type"] not in STAY:
-            repoint(desk.meet(record, "MRG"), old, new)
+    moved = [
+        desk.meet(record, "MRG")
+        for record in desk.workspace.all_referring(old.resource["id"])
+        if record.resource["resource_type"] not in STAY
+    ]
+    for record in moved:
+        repoint(record, old, new)
+    _visits(desk, mrg, [record for record in moved if record.resource["resource_type"] == "Encounter"])
+    _names(desk, mrg, new)
     desk.put(old, "active", value=False)
     desk.add(old, "link", {"other": refer(new), "type": "replaced-by"})
     desk.add(new, "link", {"other": refer(old), "type": "replaces"})
+
+
+def _visits(desk: Desk, mrg: Segment, moved: list[Record]) -> None:
+    """Note that the prior account (MRG-3) and visit (MRG-5) are of a visit that is the survivor's now."""
+    for number, element in ((3, "account"), (5, "identifier")):
+        field = mrg.field(number)
+        told = {repetition.component(1).strip() for repetition in field.repetitions} - {""}
+        if (
+            not field.is_null
+            and told
+            and told <= {value for visit in moved for value in _told(desk, visit, element)}
+        ):
+            desk.coverage.map(mrg, number, "Encounter.subject")
+
+
+def _told(desk: Desk, visit: Record, element: str) -> set[str]:
+    listed: list[dict[str, Any]] = desk.get(visit, element) or []
+    return {str(item.get("identifier", item).get("value")) for item in listed}
+
+
+def _names(desk: Desk, mrg: Segment, new: Record) -> None:
+    """Keep the prior name (MRG-7) as an old one of the survivor, who is looked for by it; one that is theirs
+    anyway stays as it is.
+    """
+    field = mrg.field(7)
+    for repetition in field.repetitions if field and not field.is_null else ():
+        made: dict[str, Any] | None = xpn(repetition, desk.context)
+        if not made:
+            continue
+        desk.coverage.map(mrg, 7, "Patient.name")
+        present: list[dict[str, Any]] = desk.get(new, "name") or []
+        if not any(_spelled(item) == _spelled(made) for item in present):
+            desk.add(new, "name", made | {"use": "old"})
+
+
+def _spelled(name: dict[str, Any]) -> str:
+    return " ".join((name.get("family", ""), *name.get("given", ()))).casefold()

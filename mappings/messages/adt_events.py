@@ -19,7 +19,9 @@ class Event:
     ``undoes`` are statuses that a visit leaves by it though no visit goes back by itself; with ``takes_back``
     it is about a visit that must be known, and a discharge time in it says nothing. ``about_person`` is of
     no visit, ``returns`` brings the patient back to the place before, ``arrives`` tells that the status
-    is only planned while no time of arrival (PV1-44) is told.
+    is only planned while no time of arrival (PV1-44) is told; by one that ``moves`` the patient comes to the
+    place when it happens, not when the visit begins. One that ``begins`` a visit is not of another one that
+    goes on.
     """
 
     status: str | None = None
@@ -28,22 +30,24 @@ class Event:
     about_person: bool = False
     returns: bool = False
     arrives: bool = False
+    moves: bool = False
+    begins: bool = False
 
 
 _AGAIN = frozenset({"cancelled"})
 EVENTS: dict[str, Event] = {
-    "A01": Event("in-progress", _AGAIN),
-    "A02": Event("in-progress"),
+    "A01": Event("in-progress", _AGAIN, begins=True),
+    "A02": Event("in-progress", moves=True),
     "A03": Event("finished"),
-    "A04": Event("in-progress", _AGAIN, arrives=True),
-    "A05": Event("planned", _AGAIN),
+    "A04": Event("in-progress", _AGAIN, arrives=True, begins=True),
+    "A05": Event("planned", _AGAIN, begins=True),
     "A06": Event("in-progress"),
     "A07": Event("in-progress"),
     "A08": Event(),
     "A11": Event("cancelled", BEGUN | ENDED, takes_back=True),
     "A12": Event(takes_back=True, returns=True),
     "A13": Event("in-progress", frozenset({"finished"}), takes_back=True, returns=True),
-    "A14": Event("planned"),
+    "A14": Event("planned", begins=True),
     "A21": Event("onleave"),
     "A22": Event("in-progress"),
     "A27": Event("cancelled", frozenset({"unknown", "planned"}), takes_back=True),

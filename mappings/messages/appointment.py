@@ -191,7 +191,7 @@ def _comment(desk: Desk, part: SiuPart, status: str) -> dict[str, Any]:
     for note in part.all_notes:
         # Some senders leave out the source of the comment (NTE-2) with its separator.
         number = 3 if note.field(3) or " " not in note.field(2).text.strip() else 2
-        text = "" if note.field(number).is_null else note.field(number).text.strip()
+        text = "" if note.field(number).is_null else note.field(number).lines.strip()
         if text:
             lines.append(text)
             desk.coverage.map(note, number, "Appointment.comment")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mappings.messages.order import same_code
 from mappings.messages.people import people
-from mappings.messages.systems import with_system
+from mappings.messages.systems import carriers_of, numbered_by
 from mappings.messages.workspace import refer
 from mappings.resources.encounter import DIAGNOSIS
 from mappings.v2types import cwe, ei
@@ -32,6 +32,14 @@ CATEGORY = {
 }
 
 
+NOT_KNOWN = "What is deleted is not known, or no more; nothing was made of it"
+
+
+def is_deleted(segment: Segment, number: int) -> bool:
+    """Tell whether an action code (table 0206) says that what a segment tells of is deleted."""
+    return segment.field(number).first.component(1).strip().upper() == "D"
+
+
 def diagnoses(
     desk: Desk,
     segments: Iterable[Segment],
@@ -46,6 +54,9 @@ def diagnoses(
     """
     for segment in segments:
         record = _condition(desk, segment, patient, encounter, order)
+        if record is None:
+            desk.coverage.set_aside(NOT_KNOWN, segment)
+            continue
         if order is not None:
             desk.add(order, "reasonReference", refer(record))
         if encounter is not None:
@@ -54,12 +65,15 @@ def diagnoses(
 
 def _condition(
     desk: Desk, segment: Segment, patient: Record, encounter: Record | None, order: Record | None
-) -> Record:
+) -> Record | None:
+    """Return the Condition of a DG1; None for a deleted one that is not known."""
     number: dict[str, Any] | None = (
         None if segment.field(20).is_null else ei(segment.field(20).first, desk.context)
     )
-    number = with_system(number, desk.message) if number else None
+    number = numbered_by(desk, number) if number else None
     record = _find(desk, segment, number, patient, encounter, order)
+    if record is None and is_deleted(segment, 21):
+        return None
     record = desk.meet(record, "DG1") if record else desk.make("Condition", "DG1")
     desk.own(record, segment)
     _ignore(desk, segment)
@@ -98,7 +112,7 @@ def _find(
     order: Record | None,
 ) -> Record | None:
     if number:
-        known = desk.identified("Condition", number["system"], number["value"])
+        known = carriers_of(desk, "Condition", number)
         return next((item for item in known if desk.get(item, "subject") == refer(patient)), None)
     code = cwe(segment.field(3).first, desk.context)
     listed = desk.referred(order, "reasonReference", "Condition") if order is not None else []
@@ -114,5 +128,8 @@ def _of_encounter(desk: Desk, encounter: Record, record: Record, segment: Segmen
     value = desk.value(DIAGNOSIS, segment) | {"condition": refer(record)}
     present: list[dict[str, Any]] = desk.get(encounter, "diagnosis") or []
     others = [item for item in present if item.get("condition") != refer(record)]
-    if value not in present:
+    if is_deleted(segment, 21):
+        if others != present:
+            desk.put(encounter, "diagnosis", others or None)
+    elif value not in present:
         desk.put(encounter, "diagnosis", [*others, value])

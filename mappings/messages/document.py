@@ -21,9 +21,9 @@ from mappings.messages.report_text import (
     text_lines,
     title_of,
 )
-from mappings.messages.systems import with_system
+from mappings.messages.systems import carriers_of, numbered_by
 from mappings.messages.workspace import refer
-from mappings.resources.document_reference import COMPLETION
+from mappings.resources.document_reference import AVAILABILITY, COMPLETION
 from mappings.v2attachments import content_type, encapsulated, pointer
 from mappings.v2types import compact, ei
 
@@ -67,7 +67,7 @@ def find_document(desk: Desk, txa: Segment, about: Record) -> Record | None:
     number = number_of(desk, txa, 12)
     if number is None:
         raise MessageRefused("101", "TXA", txa.number, 12, text="The document has no number")
-    for record in desk.identified("DocumentReference", number["system"], number["value"]):
+    for record in carriers_of(desk, "DocumentReference", number):
         if desk.get(record, "subject") not in (None, refer(about)):
             raise MessageRefused("205", "TXA", txa.number, 12, text="The document is of another patient")
         return desk.meet(record, "TXA")
@@ -83,7 +83,7 @@ def number_of(desk: Desk, txa: Segment, place: int) -> dict[str, Any] | None:
         return None
     universal = field.first.component(3).strip()
     made: dict[str, Any] | None = ei(field.first, desk.context) or compact(value=universal)
-    return with_system(made, desk.message) if made else None
+    return numbered_by(desk, made) if made else None
 
 
 def document(
@@ -116,10 +116,12 @@ def document(
     desk.put(record, "subject", refer(about))
     before = desk.get(record, "status")
     desk.fill(record, txa, skip=("masterIdentifier",))
+    _see_codes(desk, txa)
     _status(desk, record, txa, before, event)
     _people(desk, record, txa)
     _relate(desk, record, txa, about, event.relation)
-    _content(desk, record, part)
+    within = event.relation == "appends" and number_of(desk, txa, 13) in (None, number)
+    _content(desk, record, part, appends=within)
     _context(desk, record, part, about, visit, orders)
     return record
 
@@ -129,6 +131,14 @@ def _is_late(desk: Desk, record: Record, txa: Segment, event: Event) -> bool:
     told = COMPLETION.from_v2(txa.field(17).first, desk.context)
     lesser = told == "preliminary" and desk.get(record, "docStatus") == "final"
     return lesser and event.relation != "replaces" and not event.takes_back
+
+
+def _see_codes(desk: Desk, txa: Segment) -> None:
+    """Warn of a status of no HL7 table (0271, 0273): what the document's is stays as it was."""
+    for number, table in ((17, COMPLETION), (19, AVAILABILITY)):
+        code = txa.field(number).first.component(1).strip().upper()
+        if code and not txa.field(number).is_null and code not in table.v2:
+            desk.coverage.warn("103", txa, number, text=f"TXA-{number} has a code of no HL7 table")
 
 
 def _status(desk: Desk, record: Record, txa: Segment, before: str | None, event: Event) -> None:
@@ -167,7 +177,7 @@ def _relate(desk: Desk, record: Record, txa: Segment, about: Record, relation: s
     desk.coverage.map(txa, 13, "DocumentReference.relatesTo")
     known = [
         item
-        for item in desk.identified("DocumentReference", number["system"], number["value"])
+        for item in carriers_of(desk, "DocumentReference", number)
         if desk.get(item, "subject") == refer(about) and item is not record
     ]
     target = refer(known[0]) if known else {"type": "DocumentReference", "identifier": number}
@@ -182,14 +192,24 @@ def _relate(desk: Desk, record: Record, txa: Segment, about: Record, relation: s
         desk.put(desk.meet(known[0], "TXA"), "status", "superseded")
 
 
-def _content(desk: Desk, record: Record, part: MdmPart) -> None:
+def _content(desk: Desk, record: Record, part: MdmPart, *, appends: bool) -> None:
     """Set what the document says: texts, and files within the message or pointed at; what is there stays
-    where the message brings none.
+    where the message brings none, or brings an addendum under the document's own number.
     """
     told, label = _attachments(desk, part), _label(desk, part.txa)
-    if told or not desk.get(record, "content"):
-        found = [label | item | _title(label, item) for item in told] or [label]
-        desk.put(record, "content", [{"attachment": item} for item in found])
+    present: list[dict[str, Any]] = desk.get(record, "content") or []
+    if not told and present:
+        return
+    kept = [item for item in present if appends and _says(item["attachment"]) != (None, None)]
+    known = [_says(item["attachment"]) for item in kept]
+    made = [label | item | _title(label, item) for item in told] or [label]
+    found = [*kept, *({"attachment": item} for item in made if _says(item) not in known)]
+    if found != present:
+        desk.put(record, "content", found)
+
+
+def _says(attachment: dict[str, Any]) -> tuple[str | None, str | None]:
+    return attachment.get("data"), attachment.get("url")
 
 
 def _label(desk: Desk, txa: Segment) -> dict[str, Any]:
@@ -217,7 +237,7 @@ def _title(label: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
 def _attachments(desk: Desk, part: MdmPart) -> list[dict[str, Any]]:
     made: list[dict[str, Any]] = []
     for lines in text_lines(part.observations, WORDS):
-        text = "\n".join(line.field(5).text for line in lines).strip("\n")
+        text = "\n".join(line.field(5).lines for line in lines).strip("\n")
         if not text:
             continue
         made.append(text_form(desk, lines[0], text))

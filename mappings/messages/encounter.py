@@ -11,7 +11,8 @@ from mappings.messages.coverage import MessageRefused
 from mappings.messages.location import place_of
 from mappings.messages.moments import moment_text
 from mappings.messages.people import people
-from mappings.messages.systems import with_system
+from mappings.messages.reading import read_number
+from mappings.messages.systems import carriers_of, numbered_by
 from mappings.messages.workspace import refer
 from mappings.remainder import put_extension
 from mappings.v2types import cx, typed
@@ -80,9 +81,9 @@ def visit_numbers(desk: Desk, pv1: Segment) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for number in (19, 50):
         for repetition in pv1.field(number).repetitions if not pv1.field(number).is_null else ():
-            made = typed(cx, "VN")(repetition, desk.context) if number == 19 else cx(repetition, desk.context)
+            made = read_number(typed(cx, "VN") if number == 19 else cx, repetition, pv1, number, desk)
             if made:
-                found.append(with_system(made, desk.message))
+                found.append(numbered_by(desk, made))
                 desk.coverage.map(pv1, number, "Encounter.identifier")
     return found
 
@@ -90,7 +91,7 @@ def visit_numbers(desk: Desk, pv1: Segment) -> list[dict[str, Any]]:
 def find_visit(desk: Desk, pv1: Segment, numbers: list[dict[str, Any]], patient: Record) -> Record | None:
     """Return the visit that carries any of the numbers; raises MessageRefused (205) for another patient's."""
     for number in numbers:
-        for record in desk.identified("Encounter", number["system"], number["value"]):
+        for record in carriers_of(desk, "Encounter", number):
             if desk.get(record, "subject") not in (None, refer(patient)):
                 raise MessageRefused("205", "PV1", pv1.number, 19, text="The visit is of another patient")
             return record

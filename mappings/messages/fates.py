@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from mappings.messages.coverage import place
 
 if TYPE_CHECKING:
     from mappings.er7 import Message, Segment
 
-Kind = Literal["mapped", "ignored", "warned", "untold"]
-"""Went to an element; says nothing here, by a rule; was warned about; or the report does not tell, as of a
-message that was not applied."""
+Kind = Literal["mapped", "ignored", "warned", "refused", "untold"]
+"""Went to an element; says nothing here, by a rule; was warned about; was refused with its message, of which
+nothing is applied; or the report does not tell, as of a message that waits."""
+KINDS: tuple[str, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +36,19 @@ class Fate:
     notes: tuple[str, ...] = ()
 
 
-def fates(message: Message, report: Mapping[str, Any] | None) -> list[Fate]:
+def fates(message: Message, report: Mapping[str, Any] | None, refused: str | None = None) -> list[Fate]:
     """Return the fate of each field that is not empty, by a report as ``Coverage.as_json`` makes it.
 
-    Nothing is raised; without a report each field is untold of.
+    Nothing is raised; what no report tells of is ``refused``, which says why the message was, else untold.
     """
     told = report or {}
     warned: dict[str, list[str]] = {}
     for warning in told.get("warned", ()):
         warned.setdefault(warning["place"], []).append(_words(warning))
     return [
-        _fate(segment, number, told, warned) for segment in message.segments for number in segment.filled()
+        _fate(segment, number, told, warned, refused)
+        for segment in message.segments
+        for number in segment.filled()
     ]
 
 
@@ -53,11 +56,19 @@ def _words(warning: Mapping[str, Any]) -> str:
     return warning["text"] if warning["code"] == "0" else f"{warning['code']}: {warning['text']}"
 
 
-def _fate(segment: Segment, number: int, told: Mapping[str, Any], warned: Mapping[str, list[str]]) -> Fate:
+def _fate(
+    segment: Segment,
+    number: int,
+    told: Mapping[str, Any],
+    warned: Mapping[str, list[str]],
+    refused: str | None,
+) -> Fate:
     spot = place(segment, number)
     elements, reason = tuple(told.get("mapped", {}).get(spot, ())), told.get("ignored", {}).get(spot)
     notes = (*([reason] if reason else ()), *warned.get(spot, ()))
     kind: Kind = "mapped" if elements else "ignored" if reason else "warned" if notes else "untold"
+    if kind == "untold" and refused is not None:
+        kind, notes = "refused", (refused,)
     return Fate(spot, segment.name, number, segment.field(number).raw, kind, elements, notes)
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mappings.element import V2Context
     from mappings.er7 import Message
     from mappings.messages.coverage import Coverage, Warned
-    from storage.record import Record
+    from storage.record import Apart, Record
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,10 @@ class InMemory:
             return desk.coverage, None
         finally:
             self._made, self._before = {}, {}
+
+    def records(self) -> list[Record]:
+        """Return the records that there are, in the order in which they came."""
+        return list(self._kept.values())
 
     def _settle(self) -> None:
         """Keep what the message made: references point to what is there, and columns follow from rows."""
@@ -124,14 +128,22 @@ class InMemory:
             [record for record in self._of(resource_type) if any(value == has for _, has in _numbers(record))]
         )
 
-    def referring(self, resource_type: str, path: str, target: UUID) -> list[Record]:
+    def referring(
+        self, resource_type: str, path: str, target: UUID, apart: Apart | None = None
+    ) -> list[Record]:
         """Return the records of a type that refer to a resource at a path."""
         found = (
             record
             for record in self._of(resource_type)
             if any((row["path"], row["target_id"]) == (path, target) for row in record.all_rows(Reference))
         )
-        return self._handed(list(found))
+        return self._handed([record for record in found if apart is None or self._is_apart(record, apart)])
+
+    def _is_apart(self, record: Record, apart: Apart) -> bool:
+        named = (row for other in self._kept.values() for row in other.all_rows(Reference))
+        return not any(row["path"] in apart.to for row in record.all_rows(Reference)) and not any(
+            row["path"] in apart.by and row["target_id"] == record.resource["id"] for row in named
+        )
 
     def all_referring(self, target: UUID) -> list[Record]:
         """Return the records of whatever type that refer to a resource."""

@@ -7,21 +7,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mappings.messages.reading import read_line
+from mappings import times
+from mappings.messages.reading import read_line, read_number
 from mappings.messages.workspace import refer
 from mappings.resources.coverage import CLASS, COVERAGE
 from mappings.v2insurance import CLASS as CLASS_SYSTEM
-from mappings.v2types import compact, cx
+from mappings.v2types import V2_TABLE, compact, cx
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mappings.er7 import Segment
+    from mappings.er7 import Repetition, Segment
     from mappings.messages.groups import Followed
     from mappings.messages.workspace import Desk
     from storage.record import Record
 
 GROUP = {"coding": [{"system": CLASS_SYSTEM, "code": "group"}]}
+CLASSES = f"{V2_TABLE}0064"
+"""The system of financial classes."""
 NO_PAYOR = {"display": "Not told"}
 """Coverage.payor is required; a sender may leave out who pays."""
 Keys = tuple[frozenset[str], frozenset[str]]
@@ -42,12 +45,68 @@ def covers(desk: Desk, parts: Iterable[Followed], patient: Record) -> None:
         _fill(desk, record, part, patient)
 
 
+def financial_classes(desk: Desk, pv1: Segment | None, patient: Record) -> None:
+    """Make each financial class of a visit (PV1-20) the type of a Coverage: one that the patient has
+    with that code, else a new one.
+    """
+    if pv1 is None or pv1.field(20).is_empty or pv1.field(20).is_null or desk.coverage.is_aside(pv1, 20):
+        return
+    here = [item.record for item in desk.written if item.record.resource["resource_type"] == "Coverage"]
+    known = desk.workspace.referring("Coverage", "beneficiary", patient.resource["id"])
+    present = [*here, *(item for item in known if not any(item is mine for mine in here))]
+    present = [item for item in present if desk.get(item, "beneficiary") == refer(patient)]
+    for repetition in pv1.field(20).repetitions:
+        code = repetition.component(1).strip()
+        if not code:
+            continue
+        desk.coverage.map(pv1, 20, "Coverage.type")
+        record = next((item for item in present if code in _types(desk, item)), None)
+        if record is None:
+            record = desk.make("Coverage", "PV1")
+            present.append(record)
+            told = {
+                "beneficiary": refer(patient),
+                "status": "active",
+                "payor": [NO_PAYOR],
+                "type": {"coding": [{"system": CLASSES, "code": code}]},
+            }
+            for element, value in told.items():
+                desk.put(record, element, value)
+        _begins(desk, record, pv1, repetition)
+
+
+def _types(desk: Desk, record: Record) -> set[str]:
+    kind: dict[str, Any] = desk.get(record, "type") or {}
+    return {coding.get("code", "") for coding in kind.get("coding", ())}
+
+
+def _begins(desk: Desk, record: Record, pv1: Segment, repetition: Repetition) -> None:
+    """Set from when a financial class counts (FC-2), where the cover tells no time yet."""
+    text = repetition.component(2).strip()
+    if not text:
+        return
+    try:
+        start = times.from_v2(text, desk.context.zone)
+    except ValueError:
+        desk.coverage.warn("102", pv1, 20, 2, text="PV1-20 is not of its type")
+        return
+    if not desk.get(record, "period"):
+        desk.put(desk.meet(record, "PV1"), "period", {"start": start})
+
+
 def _find(desk: Desk, in1: Segment, free: list[Record]) -> Record | None:
     told = _keys_told(desk, in1)
     if any(told):
         return next((record for record in free if _agree(told, _keys_of(desk, record))), None)
-    place = in1.field(1).text.strip()
-    return next((record for record in free if place and str(desk.get(record, "order")) == place), None)
+    place, subscriber = in1.field(1).text.strip(), _subscriber(in1)
+    same = (record for record in free if place and str(desk.get(record, "order")) == place)
+    of_same = (record for record in free if subscriber and desk.get(record, "subscriberId") == subscriber)
+    return next(same, None) or next(of_same, None)
+
+
+def _subscriber(in1: Segment) -> str:
+    """Return the number of the insured (IN1-49, IN1-10)."""
+    return in1.field(49).first.component(1).strip() or in1.field(10).first.component(1).strip()
 
 
 def _keys_told(desk: Desk, in1: Segment) -> Keys:
@@ -100,7 +159,7 @@ def _group(desk: Desk, record: Record, in1: Segment) -> None:
 
 def _payor(desk: Desk, in1: Segment) -> dict[str, Any] | None:
     """Return a Reference to who pays: the company's number (IN1-3) and name (IN1-4), else the plan's name."""
-    number = None if in1.field(3).is_null else cx(in1.field(3).first, desk.context)
+    number = None if in1.field(3).is_null else read_number(cx, in1.field(3).first, in1, 3, desk)
     identifier = {key: number[key] for key in ("system", "value") if key in number} if number else None
     name = "" if in1.field(4).is_null else in1.field(4).first.component(1).strip()
     for place, told in ((3, identifier), (4, name)):

@@ -14,7 +14,7 @@ from mappings.er7_escapes import respell
 from mappings.resources.specimen import is_fasting
 
 if TYPE_CHECKING:
-    from mappings.er7 import Message, Segment
+    from mappings.er7 import Field, Message, Segment
     from mappings.messages.coverage import Coverage
     from storage.record import Record
 
@@ -22,33 +22,59 @@ HEADERS = frozenset({"MSH", "SFT", "UAC", "MSA", "ERR", "FHS", "BHS", "BTS", "FT
 """Segments about the message, which is stored whole; they belong to no record."""
 
 
+Says = Callable[["Field"], bool]
+
+
+def _code(component: int, is_kept: Callable[[str], bool]) -> Says:
+    """Tell of fields whose code, in a component, is one that is kept."""
+    return lambda field: is_kept(field.first.component(component).strip().upper())
+
+
+def _beyond(*components: int) -> Says:
+    """Tell of fields that say something in other components too, or in more repetitions than the first."""
+
+    def says_more(field: Field) -> bool:
+        others = range(1, field.first.count + 1)
+        return _repeats(field) or any(
+            field.first.component(place, 0).strip() for place in others if place not in components
+        )
+
+    return says_more
+
+
+def _repeats(field: Field) -> bool:
+    return any(bool(repetition) for repetition in field.repetitions[1:])
+
+
 def _is_timed(code: str) -> bool:
-    return code.strip().upper().startswith("T")
+    return code.startswith("T")
 
 
-RAW: dict[str, tuple[int, Callable[[str], bool]]] = {
-    "ORC-1": (1, bool),
-    "ORC-5": (1, bool),
-    "PID-8": (1, lambda code: code.strip().upper() not in ("F", "M", "O", "U", "")),
-    "TQ1-9": (1, _is_timed),
-    "OBR-5": (1, _is_timed),
-    "ORC-7": (6, _is_timed),
-    "OBR-27": (6, _is_timed),
-    "OBR-10": (1, bool),
-    "OBR-13": (1, is_fasting),
-    "SPM-3": (1, bool),
+RAW: dict[str, Says] = {
+    **dict.fromkeys(("ORC-1", "ORC-5", "OBR-10", "SPM-3"), bool),
+    "PID-8": _code(1, lambda code: code not in ("F", "M", "O", "U", "")),
+    **dict.fromkeys(("TQ1-9", "OBR-5"), _code(1, _is_timed)),
+    "OBR-13": _code(1, is_fasting),
+    # Quantity, interval, duration and condition of a TQ; additives, text and method of a SPS; where and when
+    # of a NDL; the filler's number of a parent.
+    **dict.fromkeys(
+        ("ORC-7", "OBR-27"), lambda field: _code(6, _is_timed)(field) or _beyond(4, 5, 6, 8)(field)
+    ),
+    "OBR-15": _beyond(1, 4),
+    **dict.fromkeys(("OBR-32", "OBR-34"), _beyond(1)),
+    **dict.fromkeys(("ORC-8", "OBR-29"), _beyond(1)),
+    **dict.fromkeys(
+        ("ORC-2", "ORC-3", "OBR-2", "OBR-3", "ORC-16", "ODS-3", "RXO-1", "RQ1-2", "RQD-3"), _repeats
+    ),
+    **dict.fromkeys(("OBR-20", "OBX-17", "OBX-18", "OBX-20", "OBX-21"), _repeats),
+    **dict.fromkeys(("SPM-4", "SPM-6", "SPM-7", "SPM-8", "SPM-27"), _repeats),
 }
-"""Mapped fields whose code says more than its element: the component, and which codes are kept besides."""
+"""Mapped fields that may say more than their element holds, and when they are kept besides."""
 
 
 def _says_more(segment: Segment, number: int) -> bool:
-    component, is_kept = RAW.get(f"{segment.name}-{number}", (1, _never))
-    return is_kept(segment.field(number).first.component(component))
-
-
-def _never(code: str) -> bool:
-    del code
-    return False
+    is_kept = RAW.get(f"{segment.name}-{number}")
+    return is_kept is not None and is_kept(segment.field(number))
 
 
 def keep_fields(

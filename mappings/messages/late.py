@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from storage.record import Record
 
 LESSER = frozenset({"registered", "partial", "preliminary", "unknown"})
+CORRECTED = frozenset({"corrected", "amended"})
 TAKEN_BACK = frozenset({"cancelled", "entered-in-error"})
 REASON = "Earlier than what is stored; kept with the message, which is stored whole"
 
@@ -57,9 +58,16 @@ def _letter(segment: Segment, number: int) -> str:
 
 
 def _is_late(desk: Desk, record: Record, told: str | None, obr: Segment | None) -> bool:
-    """Tell whether a final record is told of a lesser status, or of what was issued before it."""
-    if desk.get(record, "status") not in FINAL or told in TAKEN_BACK:
+    """Tell whether a final record is told of a lesser status, or of what was issued before it.
+
+    What was corrected is told to be final by a message of before, unless that was issued later.
+    """
+    status = desk.get(record, "status")
+    if status not in FINAL or told in TAKEN_BACK:
         return False
     issued, told_at = desk.get(record, "issued"), moment_text(obr, 22, desk.context) if obr else None
-    older = bool(issued and told_at) and times.bounds(str(told_at))[1] <= times.bounds(issued)[0]
-    return told in LESSER or older
+    if not issued or not told_at:
+        return told in LESSER or (told == "final" and status in CORRECTED)
+    stored, here = times.bounds(issued), times.bounds(told_at)
+    uncorrected = told == "final" and status in CORRECTED and here[0] <= stored[0]
+    return told in LESSER or here[1] <= stored[0] or uncorrected

@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING
 
 from mappings.messages.diagnosis import diagnoses
 from mappings.messages.document import document, find_document
-from mappings.messages.encounter import encounter
+from mappings.messages.encounter import encounter, visit_numbers
 from mappings.messages.mdm_groups import group_mdm
 from mappings.messages.named_orders import named_orders
+from mappings.messages.notes import add_notes
 from mappings.messages.numbers import Numbers, numbers_of
-from mappings.messages.order import add_notes, fill_of_result, set_all_but
+from mappings.messages.order import fill_of_result, set_all_but
 from mappings.messages.order_found import find_orders
 from mappings.messages.order_status import move, read_status
 from mappings.messages.patient import patient
 from mappings.messages.rules import RULES
 from mappings.messages.senders import keep_sender, see_may_be_made
 from mappings.messages.supporting import allergies_and_covers
+from mappings.messages.visit import GOING_ON, under_way, unnumbered
 from mappings.messages.workspace import refer
+from mappings.resources.encounter_codes import patient_class
 
 if TYPE_CHECKING:
     from mappings.messages.groups import OrderPart
@@ -43,7 +46,7 @@ def apply(desk: Desk) -> None:
     visits += [
         visit for *_, order in found if order for visit in desk.referred(order, "encounter", "Encounter")
     ]
-    visit = encounter(desk, part.patient, about, visits)
+    visit = encounter(desk, part.patient, about, visits or _going_on(desk, part, about))
     diagnoses(desk, part.patient.diagnoses, about, visit)
     allergies_and_covers(desk, part.patient, about)
     orders = [_order(desk, item, numbers, order, about, visit, taken) for item, numbers, order in found]
@@ -51,6 +54,20 @@ def apply(desk: Desk) -> None:
     orders += [order for order in named if not any(order is other for other in orders)]
     document(desk, part, known, about, visit, orders)
     desk.finish(RULES, about)
+
+
+def _going_on(desk: Desk, part: MdmPart, about: Record) -> list[Record]:
+    """Return the visit that the patient is in, one without a number before others: a document without a
+    number begins no visit.
+    """
+    pv1 = part.patient.pv1
+    if pv1 is None or visit_numbers(desk, pv1):
+        return []
+    found = unnumbered(desk, about, GOING_ON)
+    told = patient_class(pv1.field(2).first, desk.context)
+    if found is None or told not in (None, desk.get(found, "class")):
+        found = under_way(desk, pv1, about)
+    return [found] if found is not None else []
 
 
 def _find_all(desk: Desk, part: MdmPart, about: Record, taken: Taken) -> Found:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from mappings.element import V2Context
     from mappings.er7 import Segment
+    from mappings.messages.groups import OrderPart
 
 
 def moment(segment: Segment, number: int, context: V2Context, component: int = 1) -> datetime | None:
@@ -31,3 +32,15 @@ def moment_text(segment: Segment, number: int, context: V2Context, component: in
         return times.from_v2(text, context.zone) if text else None
     except ValueError:
         return None
+
+
+def wished(part: OrderPart, context: V2Context) -> str | None:
+    """Return when an order is wanted, a FHIR dateTime: TQ1-7, OBR-6, ORC-7, OBR-27; None where none tells."""
+    places: list[tuple[Segment | None, int, int]] = [(timing, 7, 1) for timing in part.timings]
+    places += [(part.obr, 6, 1), (part.orc, 7, 4), (part.obr, 27, 4)]
+    found = (
+        moment_text(segment, number, context, component)
+        for segment, number, component in places
+        if segment is not None
+    )
+    return next((at for at in found if at), None)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mappings.messages.numbers import Numbers, carriers
-from mappings.messages.systems import with_system
+from mappings.messages.numbers import Numbers, carriers, fitting
+from mappings.messages.systems import numbered_by
 from mappings.v2types import ei, typed
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def named_orders(desk: Desk, segment: Segment, placer: int, about: Record, to: s
     The sender is told of a number that no order has.
     """
     found: list[Record] = []
+    whole = Numbers()
     for number, kind in ((placer, "PLAC"), (placer + 1, "FILL")):
         field = segment.field(number)
         for repetition in () if field.is_empty or field.is_null else field.repetitions:
@@ -31,7 +32,8 @@ def named_orders(desk: Desk, segment: Segment, placer: int, about: Record, to: s
             if not made:
                 continue
             assumed = set[str]() if "system" in made else {made["value"]}
-            told = Numbers(identifiers=[with_system(made, desk.message)], assumed=assumed)
+            told = Numbers(identifiers=[numbered_by(desk, made)], assumed=assumed)
+            whole.identifiers += told.identifiers
             orders = carriers(desk, "ServiceRequest", told, about)
             found += [order for order in orders if not any(order is other for other in found)]
             if orders:
@@ -39,4 +41,6 @@ def named_orders(desk: Desk, segment: Segment, placer: int, about: Record, to: s
             else:
                 text = f"The order of {segment.name}-{number} is not known"
                 desk.coverage.tell(segment, number, text=text)
-    return [desk.meet(order, segment.name) for order in found]
+    # The placer's number may be that of several orders, of which the filler's tells one.
+    meant = fitting(desk, found, whole) or found
+    return [desk.meet(order, segment.name) for order in meant]

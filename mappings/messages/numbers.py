@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mappings.messages.kept import keep, kept_field
 from mappings.messages.places import told_places
 from mappings.messages.senders import OWN, is_named_by, is_senders, may_be_senders
-from mappings.messages.systems import sender_system, with_system
+from mappings.messages.systems import former_systems, numbered_by, sender_system
 from mappings.messages.workspace import refer
 from mappings.v2types import ei, identifier_type, typed
 
@@ -59,7 +59,7 @@ def numbers_of(desk: Desk, part: OrderPart, to: str) -> Numbers:
                 desk.coverage.warn("0", segment, number, text=text)
             told = _merge(told, made)
         found.assumed |= {item["value"] for item in told if "system" not in item}
-        found.identifiers += [with_system(item, desk.message) for item in told]
+        found.identifiers += [numbered_by(desk, item) for item in told]
     return found
 
 
@@ -119,11 +119,11 @@ def _elsewhere(desk: Desk, resource_type: str, identifier: dict[str, Any], numbe
     if value in numbers.assumed:
         wide = desk.numbered(resource_type, value)
         return [item for item in wide if not numbers.closing or is_senders(desk, item, value)]
-    own = sender_system(desk.message)
-    if own == identifier["system"]:
-        return []
+    names = (sender_system(desk.message, desk.peer.authorities), sender_system(desk.message))
     return [
         item
+        for own in dict.fromkeys(names)
+        if own != identifier["system"]
         for item in desk.identified_too(resource_type, own, value)
         if may_be_senders(desk, item) or is_named_by(item, identifier["system"])
     ]
@@ -150,16 +150,52 @@ def has_number(desk: Desk, record: Record, identifier: dict[str, Any]) -> bool:
     )
 
 
-def choose(found: list[Record], obr: Segment | None, taken: Taken) -> Record | None:
-    """Return the record that an OBR is about, of those with its numbers and code: the one that an earlier OBR
-    of the message with its set id was about, else the one with its set id, else the only one.
+def fitting(desk: Desk, found: list[Record], numbers: Numbers) -> list[Record]:
+    """Return the records that have no other number of a kind that is told: they have one of those, or none.
+
+    Letter case and authority, which senders spell now so and now so, make no other number.
     """
-    told = set_id(obr)
+    return [record for record in found if False not in _agreement(desk, record, numbers)]
+
+
+def _agreement(desk: Desk, record: Record, numbers: Numbers) -> list[bool | None]:
+    """Tell kind by kind whether a record has a number that is told; None where one side alone has any."""
+    listed: list[dict[str, Any]] = desk.get(record, "identifier") or []
+    return [_agrees(listed, numbers, identifier_type(kind)) for kind in KINDS.values()]
+
+
+def _agrees(listed: list[dict[str, Any]], numbers: Numbers, kind: dict[str, Any]) -> bool | None:
+    told = {_plain(item) for item in numbers.identifiers if item["type"] == kind}
+    ours = {_plain(item) for item in listed if item.get("type") is None or item.get("system") in OWN}
+    mine = {_plain(item) for item in listed if item.get("type") == kind and item.get("system") not in OWN}
+    if told & (ours | mine):
+        return True
+    return (False if mine else None) if told else (None if mine else True)
+
+
+def _plain(identifier: dict[str, Any]) -> str:
+    return str(identifier.get("value", "")).strip().casefold()
+
+
+def choose(
+    desk: Desk, coded: list[Record], numbers: Numbers, obr: Segment | None, taken: Taken
+) -> Record | None:
+    """Return the record that an OBR is about, of those that carry a number and its code: the one that an
+    earlier OBR of the message with its set id was about, else the only one with its set id, else the only.
+
+    One with another placer's or filler's number is not meant; of several those with the very numbers count.
+    """
+    told, found = set_id(obr), fitting(desk, coded, numbers)
     earlier = [record for other, record in taken if other == told and _is_in(record, found)]
+    if earlier:
+        return earlier[0]
     free = [record for record in found if not any(record is other for _, other in taken)]
     numbered = [record for record in free if told and kept_field(record, "OBR", 1) == told]
-    only = found[:1] if len(found) == 1 and (free or not told) else []
-    return next(iter((*earlier, *numbered, *only)), None)
+    for listed in (numbered, found if free or not told else []):
+        exact = [record for record in listed if all(_agreement(desk, record, numbers))]
+        if len(exact or listed) == 1:
+            return (exact or listed)[0]
+    return None
 
 
 def set_id(obr: Segment | None) -> str:
@@ -207,23 +243,31 @@ def add_accessions(desk: Desk, order: Record, part: OrderPart) -> None:
         if order.main["order_type"] == "IMAGING" and obr.field(18).first.count == 1:
             found += _accessions(desk, obr, 18)
     known = {(item.get("system"), item.get("value")) for item in desk.get(order, "identifier") or ()}
-    desk.add(order, "identifier", *(item for item in found if (item["system"], item["value"]) not in known))
+    desk.add(order, "identifier", *(item for item in found if not known & _spellings(desk, item)))
+
+
+def _spellings(desk: Desk, number: dict[str, Any]) -> set[tuple[str | None, str | None]]:
+    """Return under what systems an accession number may be kept: its own, and those before the peer declared
+    that.
+    """
+    former = former_systems(desk, number["system"])
+    systems = (number["system"], *former, *(f"{system}:accession" for system in former))
+    return {(system, number["value"]) for system in systems}
 
 
 def _accessions(desk: Desk, segment: Segment, number: int, authority: str = "") -> list[dict[str, Any]]:
     field_found = segment.field(number)
     if field_found.is_empty or field_found.is_null:
         return []
+    name = sender_system(desk.message)
+    declared = sender_system(desk.message, desk.peer.authorities)
+    own = declared if declared != name else f"{name}:accession"
     made = [
         typed(ei, "ACSN")(repetition, desk.context)
         for repetition in field_found.repetitions
         if not authority or repetition.component(2) == authority
     ]
-    found = [
-        item if "system" in item else {**item, "system": f"{sender_system(desk.message)}:accession"}
-        for item in made
-        if item
-    ]
+    found = [item if "system" in item else {**item, "system": own} for item in made if item]
     if found:
         desk.coverage.map(segment, number, "ServiceRequest.identifier(ACSN)")
     return found

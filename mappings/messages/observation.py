@@ -7,16 +7,19 @@ https://hl7.org/fhir/uv/v2mappings/2024Sep/ConceptMap-segment-obx-to-observation
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from mappings import v2values
 from mappings.element import Refused
 from mappings.messages.coverage import MessageRefused
 from mappings.messages.late import set_late_observation_aside
-from mappings.messages.order import add_notes, same_code
+from mappings.messages.moments import moment_text
+from mappings.messages.notes import add_notes
+from mappings.messages.order import same_code
 from mappings.messages.people import organization, people
 from mappings.messages.workspace import refer
-from mappings.remainder import forget, keep
+from mappings.remainder import drop_extensions, put_extension
 from mappings.research import adopt
 from mappings.v2types import compact, cwe, ei
 
@@ -30,6 +33,9 @@ SET_HERE = ("identifier", "code", "note", "value")
 NO_CODE = {"text": "Observation without a code"}
 """Observation.code is required; OBX-3 of lines of text is often empty."""
 SUB_ID_LENGTH = 20
+SUB_ID = "http://hl7.org/fhir/StructureDefinition/observation-v2-subid"
+SUB_ID_PARTS = ("original-sub-identifier", "group", "sequence", "identifier")
+ANALYSED = "http://hl7.org/fhir/StructureDefinition/observation-analysis-date-time"
 ANSWER = "AOE"
 """OBX-29, observation type: the answer to a question asked at order entry, which belongs to the order."""
 
@@ -45,6 +51,7 @@ class About:
     encounter: Record | None = None
     obr: Segment | None = None
     specimen: Record | None = None
+    parent: Record | None = None
     present: list[Record] = field(default_factory=list["Record"])
     taken: list[Record] = field(default_factory=list["Record"])
 
@@ -64,6 +71,7 @@ def observation(desk: Desk, noted: Noted, about: About) -> Record:
     _identity(desk, record, obx, code, about)
     desk.fill(record, obx, about.obr, skip=SET_HERE)
     _value(desk, record, obx)
+    _analysed(desk, record, obx)
     _status(desk, record, obx)
     _performers(desk, record, obx)
     add_notes(desk, record, noted.notes)
@@ -77,10 +85,10 @@ def observation(desk: Desk, noted: Noted, about: About) -> Record:
 
 
 def _find(desk: Desk, obx: Segment, code: dict[str, Any] | None, about: About) -> Record | None:
-    """Return the first observation with that code and sub-id that no OBX of this group took, the same set
-    id before others.
+    """Return the first observation with that code and sub-id that no OBX of this group took: one of the same
+    time (OBX-14) before others, as in a series, then one with the same set id.
     """
-    sub_id = _sub_id(obx)
+    sub_id, at = _sub_id(obx), moment_text(obx, 14, desk.context)
     found = [
         record
         for record in about.present
@@ -88,12 +96,30 @@ def _find(desk: Desk, obx: Segment, code: dict[str, Any] | None, about: About) -
         and record.main["sub_id"] == sub_id
         and same_code(desk.get(record, "code"), code or NO_CODE)
     ]
+    found = [record for record in found if at and desk.get(record, "effectiveDateTime") == at] or found
     numbered = [record for record in found if record.main["set_id"] == _set_id(obx)]
     return next(iter(numbered or found), None)
 
 
 def _sub_id(obx: Segment) -> str | None:
-    return obx.field(4).text.strip()[:SUB_ID_LENGTH] or None
+    """Return OBX-4; of a long one the head and a digest, by which those that begin alike stay apart."""
+    text = obx.field(4).text.strip()
+    if len(text) <= SUB_ID_LENGTH:
+        return text or None
+    return f"{text[: SUB_ID_LENGTH - 9]}~{sha256(text.encode()).hexdigest()[:8]}"
+
+
+def _grouper(obx: Segment) -> dict[str, Any] | None:
+    """Return OBX-4 as the v2-to-FHIR guide has it: an extension with the parts of an OG (HL7 2.8.2)."""
+    part = obx.field(4).first.component
+    told: list[dict[str, Any]] = []
+    for place, name in enumerate(SUB_ID_PARTS, 1):
+        text = part(place, 0).strip()
+        if name in ("group", "sequence") and text.isascii() and text.isdigit():
+            told.append({"url": name, "valueDecimal": int(text)})
+        elif text:
+            told.append({"url": name, "valueString": text})
+    return {"url": SUB_ID, "extension": told} if told else None
 
 
 def _set_id(obx: Segment) -> int | None:
@@ -104,9 +130,12 @@ def _set_id(obx: Segment) -> int | None:
 def _identity(desk: Desk, record: Record, obx: Segment, code: dict[str, Any] | None, about: About) -> None:
     record.main["set_id"] = _set_id(obx)
     record.main["sub_id"] = _sub_id(obx)
-    for number, name in ((1, "set_id"), (4, "sub_id")):
-        if record.main[name] is not None and len(obx.field(number).text.strip()) <= SUB_ID_LENGTH:
-            desk.coverage.map(obx, number, f"observation.{name}")
+    if record.main["set_id"] is not None:
+        desk.coverage.map(obx, 1, "observation.set_id")
+    grouper = _grouper(obx)
+    if grouper:
+        put_extension(record.resource, grouper)
+        desk.coverage.map(obx, 4, "Observation.extension(subId)")
     desk.put(record, "code", code or NO_CODE)
     if code:
         desk.coverage.map(obx, 3, "Observation.code")
@@ -127,39 +156,70 @@ def _value(desk: Desk, record: Record, obx: Segment) -> None:
     says.
     """
     field_found, unit = obx.field(5), obx.field(6)
+    if not field_found.is_empty:
+        clear_value(desk, record)
     if field_found.is_null:
-        clear_value(desk, record)
-    elif not field_found.is_empty:
-        clear_value(desk, record)
-        found = v2values.repetitions(field_found, obx.field(2).text, unit, desk.context)
-        if any(not item.fits for item in found):
-            desk.coverage.warn("102", obx, 5, text="OBX-5 is not of the type of OBX-2 and is kept as text")
-        if len(found) == 1:
-            _set_value(desk, record, found[0])
-        elif found:
-            code = desk.get(record, "code")
-            parts = [{"code": code} | _part(item) for item in found]
-            desk.put(record, "component", parts)
-        if found:
-            for number in (2, 5, 6):
-                if not obx.field(number).is_empty:
-                    desk.coverage.map(obx, number, "Observation.value")
+        for number in (5, 6):
+            if obx.field(number).is_null:
+                desk.coverage.map(obx, number, "Observation.value")
+    elif field_found:
+        told = v2values.repetitions(field_found, obx.field(2).text, unit, desk.context)
+        _set_values(desk, record, obx, told)
     limits = v2values.reference_range(obx.field(7), unit)
     if limits or obx.field(7).is_null:
         desk.put(record, "referenceRange", [limits] if limits else None)
         desk.coverage.map(obx, 7, "Observation.referenceRange")
 
 
+def _set_values(desk: Desk, record: Record, obx: Segment, found: list[v2values.Found]) -> None:
+    if any(not item.fits for item in found):
+        desk.coverage.warn("102", obx, 5, text="OBX-5 is not of the type of OBX-2 and is kept as text")
+    if len(found) == 1:
+        _set_value(desk, record, found[0])
+    elif found:
+        code = desk.get(record, "code")
+        desk.put(record, "component", [{"code": code} | _part(item) for item in found])
+    if found:
+        for number in (2, 5):
+            if not obx.field(number).is_empty:
+                desk.coverage.map(obx, number, "Observation.value")
+        _unit(desk, record, obx, found)
+
+
+def _unit(desk: Desk, record: Record, obx: Segment, found: list[v2values.Found]) -> None:
+    """Keep the units (OBX-6) of a value that has no place for them, as a text has not (``<=8``)."""
+    if obx.field(6).is_empty or obx.field(6).is_null:
+        return
+    if any(item.element in v2values.MEASURED for item in found):
+        desk.coverage.map(obx, 6, "Observation.value")
+        return
+    told = cwe(obx.field(6).first, desk.context)
+    if told:
+        put_extension(record.resource, {"url": v2values.UNIT_EXTENSION, "valueCodeableConcept": told})
+        desk.coverage.map(obx, 6, "Observation.extension(unit)")
+
+
+def _analysed(desk: Desk, record: Record, obx: Segment) -> None:
+    """Set when the analysis was made (OBX-19), by the extension that the v2-to-FHIR guide has for it."""
+    if obx.field(19).is_null:
+        drop_extensions(record.resource, ANALYSED)
+    at = moment_text(obx, 19, desk.context)
+    if at:
+        put_extension(record.resource, {"url": ANALYSED, "valueDateTime": at})
+    if at or obx.field(19).is_null:
+        desk.coverage.map(obx, 19, "Observation.extension(analysisDateTime)")
+
+
 def clear_value(desk: Desk, record: Record) -> None:
-    """Take away the value, of whatever kind, and what an attachment left."""
+    """Take away the value, of whatever kind, with its attachment and its units."""
     desk.put(record, "valueString", None)
     desk.put(record, "component", None)
-    forget(record.resource, "extension")
+    drop_extensions(record.resource, v2values.VALUE_EXTENSION, v2values.UNIT_EXTENSION)
 
 
 def _set_value(desk: Desk, record: Record, found: v2values.Found) -> None:
     if found.element == "extension":
-        keep(record.resource, "x", "extension", [found.value])
+        put_extension(record.resource, found.value)
     else:
         desk.put(record, found.element, found.value)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mappings import order_facts
 from mappings.concepts import SNOMED
 from mappings.messages.moments import moment_text
+from mappings.messages.notes import add_notes
 from mappings.messages.numbers import add_accessions, add_numbers, keep_set_id
 from mappings.messages.people import people
 from mappings.messages.places import studies
@@ -94,7 +95,8 @@ def _fill(
 
 def _set_type(desk: Desk, order: Record, part: OrderPart) -> None:
     """Set code and category, and by them the type: some elements belong to orders of one type."""
-    desk.fill(order, part.obr, skip=set_all_but("code", "category"))
+    wanted = ("code",) if _is_known(desk, order, part.obr) else ("code", "category")
+    desk.fill(order, part.obr, skip=set_all_but(*wanted))
     detail = part.detail
     if part.obr is None and detail is not None:
         code = service_code(desk, part)
@@ -105,12 +107,25 @@ def _set_type(desk: Desk, order: Record, part: OrderPart) -> None:
         text = f"An order of {detail.name} is kept as an order of type OTHER"
         desk.coverage.warn("0", detail, text=text)
     order_facts.set_order_type(order)
-    kind = "IMAGING" if part.studies else part.kind
+    kind = "IMAGING" if studies(desk, part) else part.kind
     if kind and order.main["order_type"] == "OTHER":
         code, shown = order_facts.CATEGORIES[kind]
         coding = {"system": SNOMED, "code": code, "display": shown}
         desk.add(order, "category", {"coding": [coding]})
         order_facts.set_order_type(order)
+
+
+def _is_known(desk: Desk, order: Record, obr: Segment | None) -> bool:
+    """Tell whether a section (OBR-24) says but the type of an order, which its category has already."""
+    kind = order_facts.SECTIONS.get(obr.field(24).first.component(1).strip()) if obr is not None else None
+    known = kind and order_facts.CATEGORIES[kind][0]
+    listed: list[dict[str, Any]] = desk.get(order, "category") or []
+    found = known is not None and any(
+        c.get("code") == known for item in listed for c in item.get("coding", ())
+    )
+    if obr is not None and found:
+        desk.coverage.map(obr, 24, "ServiceRequest.category")
+    return found
 
 
 def _modalities(desk: Desk, order: Record, part: OrderPart, *, only_empty: bool) -> None:
@@ -167,14 +182,21 @@ def _occurrence(desk: Desk, order: Record, part: OrderPart, *, only_empty: bool)
         places += [(part.orc, (7, 4), (7, 5)), (part.obr, (27, 4), (27, 5))]
     for segment, start, end in places:
         told = _span(desk, segment, start, end) if segment is not None else None
-        if told is not None and only_empty and _has_occurrence(desk, order):
+        if told is not None and only_empty and not desk.is_new(order) and _has_occurrence(desk, order):
             return
         if told is not None and "end" in told:
-            desk.put(order, "occurrencePeriod", told)
+            desk.put(order, "occurrencePeriod", _began(desk, order) | told)
         elif told is not None:
             desk.put(order, "occurrenceDateTime", told["start"])
         if told is not None:
             return
+
+
+def _began(desk: Desk, order: Record) -> dict[str, Any]:
+    """Return the start of when an order is wanted, which stays where a message tells only the end."""
+    period: dict[str, Any] = desk.get(order, "occurrencePeriod") or {}
+    start = desk.get(order, "occurrenceDateTime") or period.get("start")
+    return {"start": start} if start else {}
 
 
 def _has_occurrence(desk: Desk, order: Record) -> bool:
@@ -206,15 +228,3 @@ def requester(desk: Desk, order: Record, part: OrderPart, *, only_empty: bool) -
         desk.coverage.warn(
             "0", part.head, 12, text="More than one person ordered; the first is kept as requester"
         )
-
-
-def add_notes(desk: Desk, record: Record, notes: list[Segment]) -> None:
-    """Add NTE-3 of each segment as a note, where it is not there yet: notes that others wrote stay."""
-    for segment in notes:
-        desk.own(record, segment)
-        text = segment.field(3).text.strip()
-        if text and not segment.field(3).is_null:
-            present = {item.get("text") for item in desk.get(record, "note") or ()}
-            if text not in present:
-                desk.add(record, "note", {"text": text})
-            desk.coverage.map(segment, 3, f"{record.resource['resource_type']}.note")

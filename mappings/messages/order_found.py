@@ -9,10 +9,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mappings.messages.coverage import MessageRefused
-from mappings.messages.numbers import Numbers, Taken, carriers, choose, has_number, numbers_of, set_id
+from mappings.messages.kept import kept_field
+from mappings.messages.numbers import (
+    Numbers,
+    Taken,
+    carriers,
+    choose,
+    fitting,
+    has_number,
+    numbers_of,
+    set_id,
+)
 from mappings.messages.order import same_code, service_code
 from mappings.messages.order_status import closes, read_status
-from mappings.messages.senders import keep_sender, see_may_be_made
+from mappings.messages.senders import came_from_sender, came_of_result, keep_sender, see_may_be_made
+from mappings.messages.unnumbered import unnumbered_orders
 
 if TYPE_CHECKING:
     from mappings.messages.groups import OrderPart
@@ -44,34 +55,69 @@ def find_orders(
     Placer and filler number are not enough, because one number may stand for several OBR. A new order (NW)
     whose number is that of an order of something else is an order of its own, and warned about (205). A
     cancel, hold or release without a set id (OBR-1) is about all with the code. A replacement (RO) is none
-    of those that the message replaces (``gone``), though a filler's has the same placer number.
+    of those that the message replaces (``gone``), though a filler's has the same placer number. An order
+    without numbers is known by what else is told of it (``unnumbered_orders``).
     """
-    known = carriers(desk, "ServiceRequest", numbers, about)
+    if numbers.identifiers:
+        known = carriers(desk, "ServiceRequest", numbers, about)
+    else:
+        known = unnumbered_orders(desk, order, about)
     if order.control == "RO":
         known = [record for record in known if not _is_in(record, gone)]
     found = [desk.meet(record, f"{order.path}.{order.head.name}") for record in known]
     code = service_code(desk, order)
     if code is None or not found:
         return _exact(desk, found, numbers)
-    same = _exact(desk, [item for item in found if same_code(desk.get(item, "code"), code)], numbers)
-    chosen = choose(same, order.obr, taken)
+    coded = [item for item in found if same_code(desk.get(item, "code"), code)]
+    chosen = choose(desk, coded, numbers, order.obr, taken)
     if chosen is not None:
         taken.append((set_id(order.obr), chosen))
         return [chosen]
-    if same:
-        return same if numbers.closing and not set_id(order.obr) else []
-    return _of_another_code(desk, order, found, taken)
+    if coded:
+        meant = _all_meant(desk, fitting(desk, coded, numbers), numbers, order)
+        return meant if numbers.closing else _senders_own(desk, meant, order, taken)
+    return _of_another_code(desk, order, numbers, found, taken)
 
 
-def _of_another_code(desk: Desk, order: OrderPart, found: list[Record], taken: Taken) -> list[Record]:
-    """Return the order with the numbers whose code the group changes, if there is only one."""
+def _all_meant(desk: Desk, fit: list[Record], numbers: Numbers, order: OrderPart) -> list[Record]:
+    """Return all the orders that a cancel, hold or release is about, where none is more likely than others:
+    the placer's number may be that of the orders of several fillers.
+    """
+    told = set_id(order.obr)
+    return [item for item in _exact(desk, fit, numbers) if not told or kept_field(item, "OBR", 1) == told]
+
+
+def _senders_own(desk: Desk, meant: list[Record], order: OrderPart, taken: Taken) -> list[Record]:
+    """Return the order that the sender itself sent, of several with its set id: others are fillers' of it."""
+    told = set_id(order.obr)
+    free = [record for record in meant if told and not any(record is other for _, other in taken)]
+    mine = [record for record in free if came_from_sender(desk, record)]
+    if len(mine) != 1:
+        return []
+    taken.append((told, mine[0]))
+    return mine
+
+
+def _of_another_code(
+    desk: Desk, order: OrderPart, numbers: Numbers, found: list[Record], taken: Taken
+) -> list[Record]:
+    """Return the order with the numbers whose code the group changes, if there is only one.
+
+    One that was made of its result, which came first, may have the result's code: it is what is ordered now.
+    """
     stored = [record for record in found if not desk.is_new(record)]
-    if order.control in ("NW", "SN") and stored:
+    free = [record for record in stored if not any(record is other for _, other in taken)]
+    chosen = fitting(desk, free, numbers) if len(found) == 1 else []
+    if (
+        order.control in ("NW", "SN")
+        and stored
+        and not all(came_of_result(record) for record in chosen or stored)
+    ):
         text = "The number is also that of an order of something else; this one is kept apart from it"
         _contradict(desk, "205", order, text)
         return []
-    free = [record for record in stored if not any(record is other for _, other in taken)]
-    return free if len(found) == 1 else []
+    taken += [(set_id(order.obr), record) for record in chosen]
+    return chosen
 
 
 def _exact(desk: Desk, found: list[Record], numbers: Numbers) -> list[Record]:
@@ -99,7 +145,7 @@ def new_order(desk: Desk, order: OrderPart, numbers: Numbers, taken: Taken) -> R
     elif order.control in CHANGES:
         _contradict(desk, "204", order, "The order was not known; it is kept as it is told here")
     if not numbers.identifiers:
-        text = "The order has no placer and no filler number; it cannot be found again"
+        text = "The order has no placer and no filler number; it is known by its content alone"
         desk.coverage.warn("101", order.head, 2, text=text)
     made = desk.make("ServiceRequest", f"{order.path}.{order.head.name}")
     keep_sender(desk, made)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mappings.element import IllegalTransition
 from mappings.messages.coverage import MessageRefused
-from mappings.messages.moments import moment
-from mappings.order_workflow import bring_about_walk, set_state, state_of
+from mappings.messages.moments import moment, moment_text, wished
+from mappings.order_workflow import book, bring_about_walk, set_state, state_of
 from mappings.workflow.orders import OPEN, State, Step, walk
 from mappings.workflow.reports import retracts
 
@@ -160,11 +160,19 @@ def _code(desk: Desk, segment: Segment | None, number: int, known: AbstractSet[s
     return code
 
 
-def move(desk: Desk, order: Record, asked: Wanted, part: OrderPart, reporter: UUID | None = None) -> None:
+def move(
+    desk: Desk,
+    order: Record,
+    asked: Wanted,
+    part: OrderPart,
+    reporter: UUID | None = None,
+    slot: str | None = None,
+) -> None:
     """Bring an order to the state that is asked for or told, walking the steps between.
 
-    A fact that comes too late changes nothing and is warned about. Raises MessageRefused (207) for a
-    request that the workflow has not from the present state.
+    A fact that comes too late changes nothing and is warned about; so is an order that is said to be
+    scheduled where no time is known: ``slot``, OBR-36, else when it is wanted. Raises MessageRefused (207)
+    for a request that the workflow has not from the present state.
     """
     present = state_of(order)
     if is_closed(order) and (present.record_state == "entered-in-error" or asked.status != "cancelled"):
@@ -176,6 +184,11 @@ def move(desk: Desk, order: Record, asked: Wanted, part: OrderPart, reporter: UU
     if asked.hold is not None:
         _hold(desk, order, asked, part)
         return
+    slot = slot or _slot(desk, order, part)
+    if asked.status == "scheduled" and slot is None and order.main["status"] in (None, "ordered"):
+        text = "The order is said to be scheduled, and no time is told; it is not booked"
+        desk.coverage.tell(part.head, text=text)
+        asked = ORDERED
     try:
         steps = walk(order.main["status"], asked.status or "ordered")
     except IllegalTransition as illegal:
@@ -184,9 +197,20 @@ def move(desk: Desk, order: Record, asked: Wanted, part: OrderPart, reporter: UU
     if steps and steps[-1].target in ("completed", "reported"):
         _stamp(desk, order, part)
     bring_about_walk(order, steps, _when(desk, part), reporter)
+    if slot and asked.status == order.main["status"] == "scheduled":
+        book(order, slot)
+    _tell_when(desk, order, part)
     if steps:
         set_state(order, state_of(order)._replace(on_hold=False))
         desk.steps.append((order, steps))
+
+
+def _slot(desk: Desk, order: Record, part: OrderPart) -> str | None:
+    """Return when an order is booked: OBR-36, else as it was; else when it is wanted."""
+    told = moment_text(part.obr, 36, desk.context) if part.obr is not None else None
+    period: dict[str, str] = desk.get(order, "occurrencePeriod") or {}
+    wanted = desk.get(order, "occurrenceDateTime") or period.get("start")
+    return told or order.main["scheduled_at"] or wished(part, desk.context) or wanted
 
 
 def retract(desk: Desk, order: Record, others: list[str]) -> None:
@@ -235,6 +259,15 @@ def _when(desk: Desk, part: OrderPart) -> datetime:
         if segment is not None
     )
     return next((at for at in told if at is not None), desk.workspace.author.at)
+
+
+def _tell_when(desk: Desk, order: Record, part: OrderPart) -> None:
+    """Note that the time of the transaction (ORC-9) is that at which the order was done or cancelled."""
+    at = moment(part.orc, 9, desk.context) if part.orc is not None else None
+    if part.orc is not None and at is not None:
+        for name in ("performed_at", "reported_at", "cancelled_at"):
+            if order.main[name] == at:
+                desk.coverage.map(part.orc, 9, f"service_order.{name}")
 
 
 def _stamp(desk: Desk, order: Record, part: OrderPart) -> None:

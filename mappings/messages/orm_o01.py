@@ -20,8 +20,8 @@ from mappings.messages.prior import prior_results
 from mappings.messages.rules import RULES
 from mappings.messages.specimen import specimens
 from mappings.messages.supporting import allergies_and_covers, patient_observations, supporting
+from mappings.messages.visit import under_way
 from mappings.messages.workspace import refer
-from mappings.order_workflow import book
 
 if TYPE_CHECKING:
     from mappings.messages.numbers import Numbers, Taken
@@ -60,6 +60,7 @@ def _orders(desk: Desk, part: PatientPart, about: Record) -> None:
     ]
     known = [record for *_, records in found for record in records]
     visits = [visit for record in known for visit in desk.referred(record, "encounter", "Encounter")]
+    visits = visits or [found for found in (under_way(desk, part.pv1, about),) if found is not None]
     visit = encounter(desk, part, about, visits)
     diagnoses(desk, part.diagnoses, about, visit)
     patient_observations(desk, part, about, visit)
@@ -89,21 +90,9 @@ def _apply_order(
     fill_order(desk, record, order, numbers, about)
     if visit is not None and (order.obr is not None or not desk.get(record, "encounter")):
         desk.put(record, "encounter", refer(visit))
-    if asked.status == "scheduled" and record.main["scheduled_at"] is None:
-        _book(desk, record)
     set_parents(desk, record, order, about)
     diagnoses(desk, order.diagnoses, about, visit, record)
     found = specimens(desk, order, about, record)
     supporting(desk, record, order, about, visit, found)
     for part in order.priors:
         prior_results(desk, part, record, about)
-
-
-def _book(desk: Desk, record: Record) -> None:
-    """Book an order for the time it is wanted: the sender says that it is scheduled, and names no other
-    time.
-    """
-    period: dict[str, str] = desk.get(record, "occurrencePeriod") or {}
-    start: str | None = desk.get(record, "occurrenceDateTime") or period.get("start")
-    if start:
-        book(record, start)

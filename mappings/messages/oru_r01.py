@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from mappings.messages.diagnosis import diagnoses
 from mappings.messages.encounter import encounter
 from mappings.messages.groups import OrderPart, PatientPart, group
-from mappings.messages.late import TAKEN_BACK, set_late_report_aside
-from mappings.messages.numbers import Numbers, Taken, carriers, choose, numbers_of, set_id
+from mappings.messages.late import set_late_report_aside
+from mappings.messages.numbers import Numbers, Taken, carriers, choose, fitting, numbers_of, set_id
 from mappings.messages.observation import is_answer
 from mappings.messages.order import fill_of_result, same_code, service_code
 from mappings.messages.order_status import Wanted, move, read_status, retract
@@ -23,8 +23,9 @@ from mappings.messages.result import find_report, report
 from mappings.messages.rules import RULES
 from mappings.messages.senders import see_may_be_made
 from mappings.messages.supporting import allergies_and_covers, answers, patient_observations
+from mappings.messages.visit import under_way
 from mappings.messages.workspace import refer
-from mappings.workflow.reports import order_target
+from mappings.workflow.reports import ERROR, order_target
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -52,6 +53,7 @@ def _results(desk: Desk, part: PatientPart, about: Record) -> None:
     orders = [find_order(desk, item, numbers, about) for item, numbers in ordinary]
     records = [record for record in (*(item[2] for item in known), *orders) if record is not None]
     visits = [visit for record in records for visit in desk.referred(record, "encounter", "Encounter")]
+    visits = visits or [found for found in (under_way(desk, part.pv1, about),) if found is not None]
     visit = encounter(desk, part, about, visits)
     diagnoses(desk, part.diagnoses, about, visit)
     patient_observations(desk, part, about, visit)
@@ -63,14 +65,15 @@ def _results(desk: Desk, part: PatientPart, about: Record) -> None:
 
 
 def find_order(desk: Desk, item: OrderPart, numbers: Numbers, about: Record) -> Record | None:
-    """Return the order that a result is of: with its numbers and code, else the only one with its numbers.
+    """Return the order that a result is of: with its numbers and code, else the first with a number of it.
 
     A report may be coded otherwise than its order, and several reports may be of one order.
     """
     known = carriers(desk, "ServiceRequest", numbers, about)
     code = service_code(desk, item)
     same = [record for record in known if same_code(desk.get(record, "code"), code)]
-    chosen = choose(same, item.obr, []) or next(iter(same or known), None)
+    likely = (*fitting(desk, same, numbers), *same, *fitting(desk, known, numbers), *known)
+    chosen = choose(desk, same, numbers, item.obr, []) or next(iter(likely), None)
     return chosen and desk.meet(chosen, f"{item.path}.{item.head.name}")
 
 
@@ -134,10 +137,9 @@ def _bring_on(desk: Desk, order: Record, made: Record, item: OrderPart, obr: Seg
     letter = obr.field(25).first.component(1).strip().upper()
     if order.main["status"] is None:
         move(desk, order, Wanted("ordered"), item)
-    if status in TAKEN_BACK:
+    if status == ERROR:
         others = desk.workspace.referring("DiagnosticReport", "basedOn", order.resource["id"])
         retract(desk, order, [other.main["status"] for other in others if other is not made])
-    if status == "entered-in-error":
         return
     target = order_target(status, letter)
     told = read_status(desk, item)

@@ -20,12 +20,14 @@ from mappings.messages.demographics import (
     set_language,
     set_people,
 )
-from mappings.messages.kin import related_persons
+from mappings.messages.kin import mother, related_persons
+from mappings.messages.reading import read_number
 from mappings.messages.registration import register
 from mappings.messages.survivor import survivor
-from mappings.messages.systems import with_system
+from mappings.messages.systems import carriers_of, numbered_by, with_system
 from mappings.resources.patient import PATIENT
 from mappings.v2types import cx, typed
+from storage.model.flat import SSN
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -38,7 +40,6 @@ if TYPE_CHECKING:
 NOTE = ext("patient-note")
 NUMBERS = {"PID": 3, "MRG": 1}
 """Where a segment has the patient's numbers."""
-SSN = "http://hl7.org/fhir/sid/us-ssn"
 
 
 def patient(
@@ -64,6 +65,7 @@ def patient(
     else:
         _complete(desk, record, part)
     related_persons(desk, part.kin, record, registers=registers)
+    mother(desk, pid, record)
     _notes(desk, record, part.notes)
     return record
 
@@ -93,7 +95,7 @@ def identifiers(desk: Desk, pid: Segment) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for number in (3, 2, 4):
         for repetition in pid.field(number).repetitions if not pid.field(number).is_null else ():
-            made = cx(repetition, desk.context)
+            made = read_number(cx, repetition, pid, number, desk)
             if not made:
                 continue
             desk.coverage.map(pid, number, "Patient.identifier")
@@ -107,13 +109,13 @@ def identifiers(desk: Desk, pid: Segment) -> list[dict[str, Any]]:
 
 def _social_security(desk: Desk, pid: Segment) -> list[dict[str, Any]]:
     field = pid.field(19)
-    made = None if field.is_null else typed(cx, "SS")(field.first, desk.context)
+    made = None if field.is_null else read_number(typed(cx, "SS"), field.first, pid, 19, desk)
     if not made:
         return []
     desk.coverage.map(pid, 19, "Patient.identifier")
     digits = str(made["value"]).replace("-", "")
     plain = "system" not in made and digits.isdecimal() and len(digits) == 9
-    return [{**made, "system": SSN, "value": digits} if plain else with_system(made, desk.message)]
+    return [{**made, "system": SSN, "value": digits} if plain else numbered_by(desk, made)]
 
 
 def find(desk: Desk, segment: Segment, numbers: list[dict[str, Any]]) -> Record | None:
@@ -123,10 +125,8 @@ def find(desk: Desk, segment: Segment, numbers: list[dict[str, Any]]) -> Record 
     A patient who was merged into another one stands for that one. A social security number is kept but is
     nobody's key: it is mistyped and shared too often.
     """
-    keys = [item for item in numbers if item["system"] != SSN]
-    carriers = [
-        record for item in keys for record in desk.identified("Patient", item["system"], item["value"])
-    ]
+    keys = [item for item in numbers if item["system"] != SSN] or numbers
+    carriers = [record for item in keys for record in carriers_of(desk, "Patient", item)]
     found = {record.resource["id"]: record for record in (survivor(desk, item) for item in carriers)}
     if len(found) > 1:
         text = "The identifiers are of different patients"
@@ -194,7 +194,7 @@ def _notes(desk: Desk, record: Record, segments: list[Segment]) -> None:
     """Keep NTE as notes of the patient, for which R4 has no element: an extension of ours."""
     at, line = desk.top(record), PATIENT.extensions[NOTE]
     for segment in segments:
-        text = segment.field(3).text.strip()
+        text = segment.field(3).lines.strip()
         if not text or segment.field(3).is_null:
             continue
         item = {"url": NOTE, "valueAnnotation": {"text": text}}

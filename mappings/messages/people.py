@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mappings.messages.systems import with_system
+from mappings.messages.systems import carriers_of, former_systems, numbered_by
 from mappings.messages.workspace import refer
 from mappings.v2persons import organization_named
 from mappings.v2types import authority, compact, cwe, identifier_type, xcn
@@ -93,7 +93,7 @@ def _reference(desk: Desk, persons: list[dict[str, Any]], segment: Segment) -> d
     identifiers: list[dict[str, Any]] = []
     for person in persons:
         for identifier in person.get("identifier", ()):
-            item = with_system(identifier, desk.message)
+            item = numbered_by(desk, identifier)
             if item not in identifiers:
                 identifiers.append(item)
     told: list[list[dict[str, Any]]] = [person["name"] for person in persons if person.get("name")]
@@ -103,9 +103,10 @@ def _reference(desk: Desk, persons: list[dict[str, Any]], segment: Segment) -> d
     if len(identifiers) == 1:
         # Most people are known by the one number that they always come with: nothing of them changes.
         item = identifiers[0]
-        known = desk.reference("Practitioner", item["system"], item["value"], with_name=bool(names))
-        if known is not None:
-            return known
+        for system in (item["system"], *former_systems(desk, item["system"])):
+            known = desk.reference("Practitioner", system, item["value"], with_name=bool(names))
+            if known is not None:
+                return known
     return refer(practitioner(desk, identifiers, names, segment))
 
 
@@ -116,7 +117,7 @@ def practitioner(
     are added.
     """
     for identifier in identifiers:
-        known = desk.identified("Practitioner", identifier["system"], identifier["value"])
+        known = carriers_of(desk, "Practitioner", identifier)
         if known:
             record = desk.meet(known[0], segment.name)
             numbers = {

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mappings.messages.groups import OrderPart
     from mappings.messages.workspace import Desk
 
+STUDY: Final = frozenset({"110180", "113014"})
 PLACE: Final = re.compile(r"([A-Z][A-Z0-9]{2})-([1-9]\d{0,2})")
 """How a field is named: `OBR-18`."""
 
@@ -29,14 +30,22 @@ def told_places(name: str | None, part: OrderPart) -> list[tuple[Segment, int]]:
 
 
 def studies(desk: Desk, part: OrderPart) -> list[Segment]:
-    """Return the segments that tell of an order's study: ZDS and IPC, and what the sender puts elsewhere as a
-    ZDS.
+    """Return the segments that tell of an order's study: ZDS and IPC, and what stands elsewhere as a ZDS: in
+    the field that the sender is known to use, in the OBX of a result that has its code.
     """
+    told = told_places(desk.peer.study_field, part)[:1]
+    told += [(noted.segment, 5) for noted in part.observations if _is_study(noted.segment)][:1]
     moved: list[Segment] = []
-    for segment, number in told_places(desk.peer.study_field, part)[:1]:
+    for segment, number in told:
         if (segment.name, number) not in (("ZDS", 1), ("IPC", 3)):
             delimiters = desk.message.delimiters
             text = f"ZDS{delimiters.field}{segment.field(number).raw}"
             moved.append(Segment("ZDS", text, segment.number, segment.index, delimiters))
             desk.coverage.map(segment, number, "ServiceRequest.extension(studyInstanceUid)")
     return [*part.studies, *moved]
+
+
+def _is_study(obx: Segment) -> bool:
+    """Tell whether an OBX has the UID of the study (110180 or 113014 of DICOM's codes)."""
+    code, system = (obx.field(3).first.component(place).strip() for place in (1, 3))
+    return code in STUDY and system.upper() == "DCM" and bool(obx.field(5))

@@ -8,11 +8,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from mappings.concepts import SNOMED
+from mappings.messages.diagnosis import NOT_KNOWN, is_deleted
 from mappings.messages.location import place_of
 from mappings.messages.moments import moment, moment_text
 from mappings.messages.order import same_code
 from mappings.messages.people import people
-from mappings.messages.systems import with_system
+from mappings.messages.roles import performers
+from mappings.messages.systems import former_systems, numbered_by
 from mappings.messages.workspace import refer
 from mappings.v2types import cwe, ei
 
@@ -24,13 +27,13 @@ if TYPE_CHECKING:
     from mappings.messages.workspace import Desk
     from storage.record import Record
 
-SNOMED = "http://snomed.info/sct"
 ROLES: dict[int, dict[str, Any] | None] = {
     8: {"coding": [{"system": SNOMED, "code": "88189002", "display": "Anesthesiologist"}]},
     11: {"coding": [{"system": SNOMED, "code": "304292004", "display": "Surgeon"}]},
     12: None,
 }
 """Field of PR1 -> the function of who it names."""
+SCHEDULED = "The procedure is on the OR schedule, which tells what becomes of it; its status stays"
 OPEN = frozenset({None, "unknown", "preparation", "in-progress"})
 """Statuses from which a procedure may turn out to be completed."""
 
@@ -49,16 +52,20 @@ def procedures(
         free = [record for record in present if not any(record is other for other in taken)]
         number = _number(desk, part.segment, 19)
         record = _find(desk, part.segment, number, free, visit)
+        if record is None and is_deleted(part.segment, 20):
+            desk.coverage.set_aside(NOT_KNOWN, part.segment, *part.others)
+            continue
         record = desk.meet(record, "PR1") if record else desk.make("Procedure", "PR1")
         taken.append(record)
         desk.own(record, part.segment, *part.others)
         _fill(desk, record, part.segment, number, patient, visit)
+        performers(desk, part.others, record)
         _status(desk, record, part.segment, done=done)
 
 
 def _number(desk: Desk, pr1: Segment, place: int) -> dict[str, Any] | None:
     made = None if pr1.field(place).is_null else ei(pr1.field(place).first, desk.context)
-    return with_system(made, desk.message) if made else None
+    return numbered_by(desk, made) if made else None
 
 
 def _find(
@@ -83,8 +90,9 @@ def _find(
 
 
 def _carries(desk: Desk, record: Record, number: dict[str, Any]) -> bool:
+    systems = (number["system"], *former_systems(desk, number["system"]))
     return any(
-        (item.get("system"), item.get("value")) == (number["system"], number["value"])
+        item.get("system") in systems and item.get("value") == number["value"]
         for item in desk.get(record, "identifier") or ()
     )
 
@@ -153,14 +161,26 @@ def _parent(desk: Desk, record: Record, pr1: Segment) -> None:
 
 
 def _status(desk: Desk, record: Record, pr1: Segment, *, done: bool) -> None:
-    """Set the status: deleted (PR1-20) is in error; done at discharge, or if its time is past."""
+    """Set the status: deleted (PR1-20) is in error; done at discharge, or if its time is past.
+
+    What is on the OR schedule is begun and completed there; the sender is told.
+    """
     present = desk.get(record, "status")
-    if pr1.field(20).first.component(1).strip().upper() == "D":
-        desk.coverage.map(pr1, 20, "Procedure.status")
-        desk.put(record, "status", "entered-in-error")
+    told = _told(desk, pr1, done=done)
+    if present is not None and (told in ("preparation", "unknown") or present == told):
         return
+    if told == "completed" and present not in OPEN:
+        return
+    if present != "unknown" and record.main["surgical_status"] is not None:
+        desk.coverage.tell(pr1, text=SCHEDULED)
+    else:
+        desk.put(record, "status", told)
+
+
+def _told(desk: Desk, pr1: Segment, *, done: bool) -> str:
+    if is_deleted(pr1, 20):
+        desk.coverage.map(pr1, 20, "Procedure.status")
+        return "entered-in-error"
     at = moment(pr1, 5, desk.context)
     past = at is not None and at <= desk.workspace.author.at
-    told = "completed" if done or past else "preparation" if at is not None else "unknown"
-    if present is None or (told == "completed" and present in OPEN):
-        desk.put(record, "status", told)
+    return "completed" if done or past else "preparation" if at is not None else "unknown"

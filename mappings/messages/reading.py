@@ -5,17 +5,20 @@ https://hl7.org/fhir/uv/v2mappings/2024Sep/mapping_guidelines.html
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 from mappings import v2lines
 from mappings.element import V2, Line, Rows, V2Context, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from mappings.er7 import Segment
+    from mappings.element import Reader
+    from mappings.er7 import Repetition, Segment
     from mappings.messages.coverage import Coverage
+    from mappings.messages.workspace import Desk
 
 
 @dataclass(frozen=True)
@@ -55,14 +58,39 @@ def read_field(
     if found.is_null:
         return values
     for repetition in found.repetitions:
-        try:
-            value = v2lines.v2_value(line, field, repetition, context)
-        except (ValueError, ArithmeticError):
-            coverage.warn("102", segment, number, text=f"{field.field} is not of its type")
-            continue
-        if value is not None:
+        value = _read(partial(v2lines.v2_value, line, field, repetition), segment, number, context, coverage)
+        if isinstance(value, list) and isinstance(line, Rows):
+            values += cast("list[Value]", value)
+        elif value is not None:
             values.append(value)
     return values
+
+
+def read_number(
+    read: Reader, repetition: Repetition, segment: Segment, number: int, desk: Desk
+) -> dict[str, Any] | None:
+    """Return the identifier of a repetition of a field that no line reads."""
+    return _read(partial(read, repetition), segment, number, desk.context, desk.coverage)
+
+
+def _read(
+    read: Callable[[V2Context], Value],
+    segment: Segment,
+    number: int,
+    context: V2Context,
+    coverage: Coverage,
+) -> Value:
+    """Return what a field tells, None with a warning (102) where it is not of its type; a name or a number is
+    not lost for the dates from and to which it holds.
+    """
+    try:
+        return read(context)
+    except (ValueError, ArithmeticError):
+        coverage.warn("102", segment, number, text=f"{segment.name}-{number} is not of its type")
+    try:
+        return read(replace(context, undated=True))
+    except (ValueError, ArithmeticError):
+        return None
 
 
 def combine(line: Line, readings: Sequence[Reading], present: Value) -> tuple[Value, list[Reading]]:

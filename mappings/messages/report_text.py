@@ -39,7 +39,7 @@ def set_text(desk: Desk, report: Record, observations: list[Noted]) -> None:
     forms: list[dict[str, Any]] = []
     told: dict[str, list[str]] = {"impression": [], "findings": []}
     for lines in text_lines(observations):
-        place, text = _place(lines[0]), "\n".join(line.field(5).text for line in lines).strip("\n")
+        place, text = _place(lines[0]), "\n".join(line.field(5).lines for line in lines).strip("\n")
         if place:
             told[place].append(text)
         elif (text and len(lines) > 1) or _all_text(observations):

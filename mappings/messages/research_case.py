@@ -12,9 +12,9 @@ from mappings.element import Refused
 from mappings.messages.coverage import MessageRefused
 from mappings.messages.late import set_late_report_aside
 from mappings.messages.moments import moment_text
+from mappings.messages.notes import add_notes
 from mappings.messages.numbers import Numbers, add_numbers, carriers
-from mappings.messages.order import add_notes
-from mappings.messages.systems import with_system
+from mappings.messages.systems import numbered_by
 from mappings.research.case import add_member, change_case, new_case
 from mappings.research.v2 import column_name, kind_of_order, values_of
 from mappings.v2fields import entity
@@ -129,7 +129,7 @@ def _join(desk: Desk, obr: Segment, record: Record, patient: Record) -> None:
         return
     first = obr.field(29).first
     made = [entity(half, kind)(first, desk.context) for half, kind in ((1, "PLAC"), (2, "FILL"))]
-    told = [with_system(item, desk.message) for item in made if item]
+    told = [numbered_by(desk, item) for item in made if item]
     cases = [case for case in carriers(desk, "Observation", Numbers(told), patient) if case is not record]
     if cases:
         add_member(desk.meet(cases[0], "OBR"), record.resource["fhir_id"])

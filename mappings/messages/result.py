@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mappings.messages.late import is_aside
 from mappings.messages.moments import moment_text
+from mappings.messages.notes import add_report_notes
 from mappings.messages.numbers import (
     Numbers,
     Taken,
@@ -21,9 +22,11 @@ from mappings.messages.numbers import (
 )
 from mappings.messages.observation import About, is_answer, observation
 from mappings.messages.order import same_code
+from mappings.messages.parents import parent_result
 from mappings.messages.people import interpreter, organization
 from mappings.messages.report_text import drop_lines, is_file, set_text
 from mappings.messages.specimen import specimens
+from mappings.messages.unnumbered import unnumbered_reports
 from mappings.messages.workspace import refer
 from mappings.v2types import cwe
 from mappings.workflow.reports import conclusion_code, result_status
@@ -45,10 +48,13 @@ def find_report(
     """Return the report with the numbers and the code of an OBR; OBR-1 tells those with the same ones
     apart.
     """
-    known = carriers(desk, "DiagnosticReport", numbers, patient)
     code = report_code(desk, part)
+    if numbers.identifiers:
+        known = carriers(desk, "DiagnosticReport", numbers, patient)
+    else:
+        known = unnumbered_reports(desk, part, patient, code)
     same = [record for record in known if same_code(desk.get(record, "code"), code)]
-    chosen = choose(same, part.obr, taken)
+    chosen = choose(desk, same, numbers, part.obr, taken)
     if chosen is not None:
         taken.append((set_id(part.obr), chosen))
         return desk.meet(chosen, f"{part.path}.OBR")
@@ -81,12 +87,13 @@ def report(
     if order is not None:
         desk.add(record, "basedOn", refer(order))
     _elements(desk, record, part, obr)
+    add_report_notes(desk, record, part.notes)
     found = specimens(desk, part, patient, record)
     if order is not None:
         for item in found:
             desk.add(item, "request", refer(order))
     results = [noted for noted in part.observations if not is_answer(noted.segment)]
-    about = About(patient, f"{part.path}.OBX", visit, obr)
+    about = About(patient, f"{part.path}.OBX", visit, obr, parent=parent_result(desk, obr, patient))
     before = _worst(desk, record)
     _results(desk, record, part, results, about, order, found)
     if not any(is_aside(desk, noted) for noted in results):
@@ -153,22 +160,23 @@ def _results(
     """
     about.present = desk.referred(record, "result", "Observation")
     about.specimen = found[0] if len(found) == 1 else None
-    for noted in results:
-        _result(desk, record, noted, about, order)
+    made = [_result(desk, record, noted, about, order) for noted in results]
     for item, specimen in zip(part.specimens, found, strict=False):
         about.specimen = specimen
-        for noted in item.observations:
-            _result(desk, record, noted, about, order)
+        made += [_result(desk, record, noted, about, order) for noted in item.observations]
+    desk.add(record, "result", *map(refer, made))
 
 
-def _result(desk: Desk, record: Record, noted: Noted, about: About, order: Record | None) -> None:
+def _result(desk: Desk, record: Record, noted: Noted, about: About, order: Record | None) -> Record:
     made = observation(desk, noted, about)
+    if about.parent is not None and about.parent is not made:
+        desk.add(made, "derivedFrom", refer(about.parent))
     if order is not None:
         desk.add(made, "basedOn", refer(order))
     for number in (15, 23):
         for reference in organization(desk, noted.segment, number, "Observation.performer"):
             desk.add(record, "performer", reference)
-    desk.add(record, "result", refer(made))
+    return made
 
 
 def _worst(desk: Desk, record: Record) -> str | None:

@@ -6,12 +6,12 @@ HL7 v2.5.1, sections 2.15.9.3 and 2.15.9.4: https://www.hl7.org/implement/standa
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from mappings.messages.coverage import MessageRefused
 from mappings.messages.kept import keep, kept_field
 from mappings.messages.systems import sender_systems
 from mappings.order_facts import ACCESSION_NUMBER, ORDER_NUMBER
+from mappings.v2types import system_named
 
 if TYPE_CHECKING:
     from mappings.er7 import Segment
@@ -33,13 +33,23 @@ def may_be_senders(desk: Desk, record: Record) -> bool:
     return _kept_sender(record) in (None, _sender_of(desk))
 
 
+def came_from_sender(desk: Desk, record: Record) -> bool:
+    """Tell whether a record came from the sender of the message."""
+    return _kept_sender(record) == _sender_of(desk)
+
+
+def came_of_result(record: Record) -> bool:
+    """Tell whether an order was made of its result, and nobody has ordered it yet."""
+    return _kept_sender(record) is None and kept_field(record, "ORC", 1) == "RE"
+
+
 def is_senders(desk: Desk, record: Record, value: str) -> bool:
     """Tell whether an order came from the sender, or from none but with the number under a name of the
     sender's or ours.
     """
     if _kept_sender(record) is not None:
         return may_be_senders(desk, record)
-    names = {*OWN, *sender_systems(desk.message)}
+    names = {*OWN, *sender_systems(desk.message, desk.peer.authorities)}
     return any(
         item.get("value") == value and item.get("system") in names
         for item in desk.get(record, "identifier") or ()
@@ -49,7 +59,7 @@ def is_senders(desk: Desk, record: Record, value: str) -> bool:
 def is_named_by(record: Record, system: str) -> bool:
     """Tell whether a system is the name of the application that sent an order."""
     application = (_kept_sender(record) or ("", ""))[0].partition("^")[0]
-    return bool(application) and system == f"urn:hl7:hd:{quote(application, safe='')}"
+    return bool(application) and system == system_named(application)
 
 
 def _kept_sender(record: Record) -> tuple[str, str] | None:

@@ -22,9 +22,10 @@ from mappings.messages.named_orders import named_orders
 from mappings.messages.order_status import Wanted, move
 from mappings.messages.patient import patient
 from mappings.messages.rules import RULES
+from mappings.messages.services import Booking, bookings
 from mappings.messages.siu_groups import SiuPart, group_siu
 from mappings.messages.siu_times import When, when
-from mappings.messages.slot import book, find_procedure, free
+from mappings.messages.slot import book, find_procedure, free, is_booked_since
 from mappings.messages.supporting import allergies_and_covers, patient_observations
 from mappings.messages.workspace import refer
 from mappings.workflow.orders import Step
@@ -78,20 +79,25 @@ def apply(desk: Desk) -> None:
     status, at = _status(desk, part), when(desk, part)
     orders = named_orders(desk, part.sch, 26, about, "Appointment.basedOn") if about is not None else []
     known = find_appointment(desk, part.sch, numbers, patients)
-    operation = find_procedure(desk, part, numbers, orders, about, at, books=status not in ENDS)
+    books = status not in ENDS
+    listed = bookings(desk, part, numbers, orders, about, at, books=books)
+    if not listed:
+        one = find_procedure(desk, part, numbers, orders, about, at, books=books)
+        listed = [Booking(one, part, at)] if one is not None else []
+    operation = listed[0].record if listed else None
     if known is None and operation is None and desk.message.trigger_event != "S12":
         desk.coverage.warn("204", part.sch, 1, text="The appointment was not known; it is kept as it is told")
-    found = [item for item in (operation, known) if item is not None]
+    found = [*(item.record for item in listed), *([known] if known is not None else ())]
     visits = _visits(desk, part, patients, found, ends=status in ENDS)
-    if operation is not None:
-        _of_operation(desk, operation, part, numbers, status, at, next(iter(visits), None))
-    else:
+    for item in listed:
+        _of_operation(desk, item.record, item.part, numbers, status, item.at, next(iter(visits), None))
+    if operation is None:
         for order in orders:
             _of_order(desk, order, part, status, at)
     record = known
     if known is not None or operation is None or status not in (*BOOKS, *ENDS):
         record = appointment(desk, part, known, numbers, status, at, patients, orders)
-        _join(desk, record, visits, operation)
+        _join(desk, record, visits, [item.record for item in listed])
     else:
         for told in desk.coverage.mapped.values():
             told[:] = dict.fromkeys(OF_PROCEDURE.get(element, element) for element in told)
@@ -179,12 +185,15 @@ def _of_order(desk: Desk, order: Record, part: SiuPart, status: str, at: When) -
     """Book an order that has no procedure for the time of its appointment, or give that time back."""
     row = order.main
     if status in BOOKS and at.start and row["status"] in ("ordered", "scheduled"):
-        move(desk, order, Wanted("scheduled"), OrderPart(1, part.sch))
-        if order.main["status"] == "scheduled":
-            order_workflow.book(order, at.start)
+        move(desk, order, Wanted("scheduled"), OrderPart(1, part.sch), slot=at.start)
     elif status in BOOKS and row["status"] == "cancelled":
         desk.coverage.tell(part.sch, 26, text="The order of the appointment is cancelled, and stays so")
-    elif status in ENDS and row["status"] == "scheduled" and _is_booked_for(order, at):
+    elif (
+        status in ENDS
+        and row["status"] == "scheduled"
+        and _is_booked_for(order, at)
+        and not is_booked_since(desk, order)
+    ):
         order_workflow.unbook(order)
         desk.steps.append((order, (Step("scheduled", "ordered"),)))
 
@@ -193,10 +202,10 @@ def _is_booked_for(order: Record, at: When) -> bool:
     return at.start is None or times.bounds(at.start)[0] == order.main["scheduled_at_lo"]
 
 
-def _join(desk: Desk, record: Record, visits: list[Record], operation: Record | None) -> None:
-    """Let visits name their appointment, and the appointment its reasons: diagnoses and the procedure."""
+def _join(desk: Desk, record: Record, visits: list[Record], operations: list[Record]) -> None:
+    """Let visits name their appointment, and the appointment its reasons: diagnoses and the procedures."""
     for visit in visits:
         if refer(record) not in (desk.get(visit, "appointment") or ()):
             desk.add(visit, "appointment", refer(record))
     causes = [item for visit in visits for item in desk.referred(visit, "diagnosis.condition", "Condition")]
-    link(record, "reasonReference", [*causes, *([operation] if operation is not None else ())], desk)
+    link(record, "reasonReference", [*causes, *operations], desk)

@@ -22,9 +22,12 @@ BOOKABLE = frozenset({"AIS", "AIG", "AIL", "AIP"})
 
 @dataclass
 class Booked(Noted):
-    """Something that is booked, its notes, and what is done with it (table 0206: A, D, U, X; empty)."""
+    """Something that is booked, its notes, what is done with it (table 0206: A, D, U, X; empty), and the
+    group (RGS) in which it stands, counted from 1.
+    """
 
     action: str = ""
+    group: int = 0
 
 
 @dataclass
@@ -82,6 +85,7 @@ class _Grouping:
         self.coverage = coverage
         self.notes = part.notes
         self.action = ""
+        self.group = 0
         self.early: list[Segment] = []
 
     def take(self, segment: Segment) -> None:
@@ -98,6 +102,7 @@ class _Grouping:
             self.notes = part.notes
         elif segment.name == "RGS":
             self.action = self._action(segment)
+            self.group += 1
             part.others.append(segment)
             self.notes = part.others
         elif part.patients:
@@ -107,7 +112,7 @@ class _Grouping:
             self.early.append(segment)
 
     def _book(self, segment: Segment) -> None:
-        item = Booked(segment, action=self._action(segment) or self.action)
+        item = Booked(segment, action=self._action(segment) or self.action, group=self.group)
         self.part.booked.append(item)
         self.notes = item.notes
 

@@ -54,6 +54,7 @@ def when(desk: Desk, part: SiuPart) -> When:
     minutes = duration(desk, part.sch, 9) or next(
         (found for item in kept if (found := duration(desk, item, STARTS[item.name] + 3))), None
     )
+    minutes = minutes or _of_timing(desk, part.sch)
     places = [(item, (7, 1), (8, 1)) for item in part.timings]
     places += [(part.sch, (11, 4), (11, 5)), *((item, (STARTS[item.name], 1), None) for item in kept)]
     for segment, at, until in places:
@@ -62,6 +63,19 @@ def when(desk: Desk, part: SiuPart) -> When:
             _map_same(desk, kept, start)
             return _until(desk, segment, start, until, minutes)
     return When(minutes=minutes)
+
+
+def _of_timing(desk: Desk, sch: Segment) -> int | None:
+    """Return the minutes of SCH-11.3, the duration of TQ: ``M90``, ``H2``, or minutes alone."""
+    text = "" if sch.field(11).is_null else sch.field(11).first.component(3).strip().upper()
+    unit, count = (text[:1], text[1:]) if text[:1].isalpha() else ("", text)
+    seconds = MINUTES.get(unit, 0) * int(count) if count.isdecimal() and len(count) < 8 else 0
+    if 0 < seconds <= LONGEST * 60:
+        desk.coverage.map(sch, 11, "Appointment.minutesDuration")
+        return -(-seconds // 60)
+    if text:
+        desk.coverage.warn("102", sch, 11, 3, text="SCH-11 has no duration that can be read")
+    return None
 
 
 def _map_same(desk: Desk, kept: list[Segment], start: str) -> None:

@@ -15,14 +15,15 @@ from mappings.messages.appointment import NUMBER, carries, event_reason
 from mappings.messages.aside import take_back
 from mappings.messages.coverage import MessageRefused
 from mappings.messages.location import place_name, place_of
-from mappings.messages.order import add_notes, same_code
+from mappings.messages.notes import add_notes
+from mappings.messages.order import same_code
 from mappings.messages.people import people
 from mappings.messages.workspace import refer
 from mappings.v2types import cwe
 from mappings.workflow.procedures import lacking
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from mappings.er7 import Segment
     from mappings.messages.siu_groups import SiuPart
@@ -57,34 +58,48 @@ def find_procedure(
     record = _numbered(desk, part.sch, numbers, about)
     codes = [cwe(segment.field(3).first, desk.context) for segment in part.wanted("AIS")]
     if record is None and orders:
-        record = _of_orders(desk, orders, codes)
+        record = _of_orders(desk, orders, codes, numbers, books=books)
     if record is None and about is not None:
         record = _coded(desk, part.sch, about, codes, None if books else at)
     return desk.meet(record, "SCH") if record is not None else None
 
 
-def _numbered(desk: Desk, sch: Segment, numbers: list[dict[str, Any]], about: Record | None) -> Record | None:
+def with_number(desk: Desk, numbers: list[dict[str, Any]]) -> Iterator[Record]:
+    """Yield the procedures that carry a number of an appointment, number by number."""
     for number in numbers:
         for record in desk.identified("Procedure", number["system"], number["value"]):
-            if not any(carries(item, number) for item in desk.get(record, "identifier") or ()):
-                continue
-            if about is not None and desk.get(record, "subject") != refer(about):
-                raise MessageRefused(
-                    "205", "SCH", sch.number, 1, text="The appointment is of another patient"
-                )
-            return record
-    return None
+            if any(carries(item, number) for item in desk.get(record, "identifier") or ()):
+                yield record
 
 
-def _of_orders(desk: Desk, orders: list[Record], codes: list[dict[str, Any] | None]) -> Record | None:
-    """Return the procedure of the orders: one that is open, one with a code of the message before others."""
+def _numbered(desk: Desk, sch: Segment, numbers: list[dict[str, Any]], about: Record | None) -> Record | None:
+    record = next(with_number(desk, numbers), None)
+    if record is not None and about is not None and desk.get(record, "subject") != refer(about):
+        raise MessageRefused("205", "SCH", sch.number, 1, text="The appointment is of another patient")
+    return record
+
+
+def _of_orders(
+    desk: Desk,
+    orders: list[Record],
+    codes: list[dict[str, Any] | None],
+    numbers: list[dict[str, Any]],
+    *,
+    books: bool,
+) -> Record | None:
+    """Return the procedure of the orders: one that is open, one with a code of the message before others.
+
+    A booking moves what an earlier appointment has booked; what cancels an appointment with a number leaves
+    what another one has booked since.
+    """
     found = [
         record
         for order in orders
         for record in desk.workspace.referring("Procedure", "basedOn", order.resource["id"])
+        if books or not numbers or not _is_taken(desk, record)
     ]
     still = [record for record in found if desk.get(record, "status") in OPEN]
-    coded = [record for record in still or found if _is_one_of(desk, record, codes)]
+    coded = [record for record in still or found if is_one_of(desk, record, codes)]
     return next(iter((*coded, *still, *found)), None)
 
 
@@ -97,17 +112,18 @@ def _coded(
         record
         for record in desk.workspace.referring("Procedure", "subject", about.resource["id"])
         if desk.get(record, "status") == "preparation"
-        and _is_one_of(desk, record, codes)
+        and is_one_of(desk, record, codes)
         and not _is_taken(desk, record)
         and (at is None or _same_time(record, at))
     ]
     if len(found) > 1:
-        text = "More than one procedure of the patient has that code; none of them was booked"
+        text = "More than one procedure of the patient has such a code; none of them was booked"
         desk.coverage.tell(sch, text=text)
     return found[0] if len(found) == 1 else None
 
 
-def _is_one_of(desk: Desk, record: Record, codes: list[dict[str, Any] | None]) -> bool:
+def is_one_of(desk: Desk, record: Record, codes: list[dict[str, Any] | None]) -> bool:
+    """Tell whether a procedure has one of several codes, or is called so."""
     mine: dict[str, Any] | None = desk.get(record, "code")
     return any(code and (same_code(mine, code) or _names(mine) & _names(code)) for code in codes)
 
@@ -123,6 +139,12 @@ def _is_taken(desk: Desk, record: Record) -> bool:
     """Tell whether another appointment has booked a procedure."""
     numbers = [item for item in desk.get(record, "identifier") or () if _is_number(item)]
     return bool(numbers) and record.main["scheduled_lo"] is not None
+
+
+def is_booked_since(desk: Desk, order: Record) -> bool:
+    """Tell whether an appointment has booked a procedure of an order."""
+    found = desk.workspace.referring("Procedure", "basedOn", order.resource["id"])
+    return any(_is_taken(desk, record) for record in found)
 
 
 def _is_number(item: dict[str, Any]) -> bool:
@@ -175,9 +197,13 @@ def _take_down(
     if visit is not None and not desk.get(record, "encounter"):
         desk.put(record, "encounter", refer(visit))
     add_notes(desk, record, part.all_notes)
-    for item in part.of_kind("AIS"):
-        if item.segment.field(3):
+    listed = part.of_kind("AIS")
+    for item in listed:
+        code = cwe(item.segment.field(3).first, desk.context)
+        if code and is_one_of(desk, record, [code]):
             desk.coverage.map(item.segment, 3, "Procedure.code")
+        elif code and len(listed) > 1 and item.action != "D":
+            desk.coverage.tell(item.segment, 3, "The service is not the procedure's, and was not booked")
 
 
 def _room(desk: Desk, record: Record, part: SiuPart) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mappings.messages.order import same_code
 from mappings.messages.people import people
-from mappings.messages.systems import with_system
+from mappings.messages.systems import numbered_by
 from mappings.messages.workspace import refer
+from mappings.resources.specimen import CONTAINER
 from mappings.v2fields import entity
 from mappings.v2types import cwe
 
@@ -62,7 +63,17 @@ def _of_spm(desk: Desk, spm: Segment, part: OrderPart, patient: Record, present:
     new = [number.identifier for number in numbers if not _has(desk, record, number)]
     desk.add(record, "identifier", *new)
     desk.fill(record, spm, part.obr if len(part.specimens) == 1 else None, skip=("identifier",))
+    _set_container(desk, record, spm)
     return record
+
+
+def _set_container(desk: Desk, record: Record, spm: Segment) -> None:
+    """Set the type of the first container (SPM-27) and what was added to it (SPM-6)."""
+    told = desk.value(CONTAINER, spm)
+    present: list[dict[str, Any]] = desk.get(record, "container") or []
+    first = present[0] if present else {}
+    if told and first | told != first:
+        desk.put(record, "container", [first | told, *present[1:]])
 
 
 class _Number(NamedTuple):
@@ -77,7 +88,7 @@ def _numbers(desk: Desk, spm: Segment) -> list[_Number]:
     made = [] if field.is_null else [entity(half, kind)(field.first, desk.context) for half, kind in KINDS]
     if any(made):
         desk.coverage.map(spm, 2, "Specimen.identifier")
-    return [_Number(with_system(item, desk.message), "system" not in item) for item in made if item]
+    return [_Number(numbered_by(desk, item), "system" not in item) for item in made if item]
 
 
 def _find(
@@ -111,7 +122,7 @@ def _has(desk: Desk, record: Record, number: _Number) -> bool | None:
     same = [
         item["value"].strip()
         for item in listed
-        if item.get("type") == identifier["type"]
+        if item.get("type") in (None, identifier["type"])
         and (assumed or item.get("system") == identifier["system"])
         and item.get("value")
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mappings import times
+from mappings.messages.coverage import place as spot
 from mappings.messages.location import place_of
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ HERE = ("active", "planned")
 OTHERS = {11: "active", 42: "reserved"}
 """Places of PV1 beside the patient's own: for a time, and to come -> Encounter.location.status."""
 TO = "Encounter.location"
+LATE = "The patient came to where they are now after what this tells, and was not moved"
 Stays = list[dict[str, Any]]
 
 
@@ -31,12 +33,27 @@ class Stay(NamedTuple):
     start: str | None
 
 
-def move(desk: Desk, record: Record, pv1: Segment, at: str | None, *, returns: bool, is_over: bool) -> None:
+class Moved(NamedTuple):
+    """How an event moves the patient: when it happened (None: it tells of no move), as of when it tells.
+
+    With ``returns`` the patient is back where they were, and the move between did not happen. Of a visit that
+    ``is_over`` no stay goes on. By one that ``begins`` the stay begins when it happened.
+    """
+
+    at: str | None
+    as_of: str | None
+    returns: bool
+    is_over: bool
+    begins: bool
+
+
+def move(desk: Desk, record: Record, pv1: Segment, moved: Moved) -> None:
     """Set the stays of a visit: PV1-3 where the patient is, PV1-6 was, PV1-11 is for a time, PV1-42 will be.
 
-    ``at`` is when the message's event happened; with ``returns`` the patient is back where they were, and
-    the move between did not happen. Of a visit that ``is_over`` no stay goes on.
+    What tells of a time before the present stay began moves nobody: the sender is told, and the stay that it
+    tells of is put before.
     """
+    at, _, returns, is_over, begins = moved
     before: Stays = list(desk.get(record, "location") or ())
     now = "planned" if desk.get(record, "status") == "planned" else "active"
     others = [(place_of(desk, pv1, number, TO), status) for number, status in OTHERS.items()]
@@ -48,8 +65,14 @@ def move(desk: Desk, record: Record, pv1: Segment, at: str | None, *, returns: b
     if pv1.field(3).is_null:
         desk.coverage.map(pv1, 3, TO)
         found = stay_ends(found, at)
+    elif place is not None and not returns and _is_late(found, place, moved.as_of):
+        desk.coverage.tell(pv1, 3, LATE)
+        found = earlier(found, place, at)
+        if at is None:
+            desk.coverage.mapped.pop(spot(pv1, 3), None)
+            desk.coverage.ignore(pv1, 3, LATE)
     elif place is not None and not (is_over and any(item.get("location") == place for item in found)):
-        begun = any(item.get("status") == "active" or "period" in item for item in found)
+        begun = begins or any(item.get("status") == "active" or "period" in item for item in found)
         arrived = at if begun else _start(desk, record) or (None if is_over else at)
         stay = Stay(place, now, at, arrived)
         found = back_at(found, stay) if returns else arrive(found, stay, told)
@@ -66,6 +89,48 @@ def move(desk: Desk, record: Record, pv1: Segment, at: str | None, *, returns: b
 def _start(desk: Desk, record: Record) -> str | None:
     period: dict[str, str] = desk.get(record, "period") or {}
     return period.get("start")
+
+
+def _is_late(found: Stays, place: dict[str, Any], as_of: str | None) -> bool:
+    """Tell whether the patient came to where they are now, another place, only after a message's time."""
+    return as_of is not None and any(
+        _starts_after(item, as_of) and item.get("location") != place
+        for item in found
+        if item.get("status") == "active"
+    )
+
+
+def _starts_after(item: dict[str, Any], at: str) -> bool:
+    start = item.get("period", {}).get("start")
+    return start is not None and times.bounds(at)[1] <= times.bounds(start)[0]
+
+
+def earlier(found: Stays, place: dict[str, Any], at: str | None) -> Stays:
+    """Return stays with one that began earlier than the present one: it ends when the next one began, and
+    ends the one that went on when it began.
+    """
+    begun = {"start": at}
+    same = (item for item in found if item.get("location") == place)
+    if at is None or any(item.get("period", {}).get("start") == at for item in same):
+        return found
+    later = [place for place, item in enumerate(found) if _starts_after(item, at)]
+    first = min(later, key=lambda number: times.bounds(found[number]["period"]["start"])[0])
+    made = {
+        "location": place,
+        "status": "completed",
+        "period": begun | {"end": found[first]["period"]["start"]},
+    }
+    before = [_cut(item, at) for item in found[:first]]
+    return [*before, made, *found[first:]]
+
+
+def _cut(item: dict[str, Any], at: str) -> dict[str, Any]:
+    """Return a stay without what of it was after a time."""
+    period: dict[str, str] = item.get("period", {})
+    end = period.get("end")
+    if item.get("status") != "completed" or end is None or times.bounds(end)[0] <= times.bounds(at)[0]:
+        return item
+    return {**item, "period": period | {"end": at}}
 
 
 def _after_prior(desk: Desk, pv1: Segment, found: Stays) -> Stays:

@@ -9,21 +9,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mappings.messages.allergy import allergies
-from mappings.messages.insurance import covers
+from mappings.messages.insurance import covers, financial_classes
 from mappings.messages.moments import moment_text
 from mappings.messages.observation import About, observation
 from mappings.messages.workspace import refer
+from storage.record import Apart
 
 if TYPE_CHECKING:
     from mappings.messages.groups import Noted, OrderPart, PatientPart
     from mappings.messages.workspace import Desk
     from storage.record import Record
 
+NAMING = ("result", "supportingInfo", "context.related")
+"""Where reports, orders and documents name observations of theirs."""
+
 
 def allergies_and_covers(desk: Desk, part: PatientPart, about: Record) -> None:
-    """Make the allergies (AL1) and insurance covers (IN1, IN2) of the patient, which any message may tell."""
+    """Make the allergies (AL1) and insurance covers (IN1, IN2, PV1-20) that any message may tell of."""
     allergies(desk, part.allergies, about)
     covers(desk, part.covers, about)
+    financial_classes(desk, part.pv1, about)
 
 
 def supporting(
@@ -56,21 +61,26 @@ def _about(desk: Desk, record: Record, order: OrderPart, about: Record, visit: R
 def patient_observations(desk: Desk, part: PatientPart, about: Record, visit: Record | None) -> None:
     """Make the OBX before any order observations of the patient, of no order or report.
 
-    One that the visit has already, at the same time and of no order, is the same.
+    One that the visit has already (without a visit: the patient, of none), at the same time and of no order
+    or report, is the same.
     """
     if not part.observations:
         return
-    listed = (
-        desk.workspace.referring("Observation", "encounter", visit.resource["id"])
-        if visit is not None
-        else []
-    )
-    loose = [
-        record
-        for record in listed
-        if not desk.get(record, "basedOn") and record.resource["origin"] in (None, "hl7v2")
-    ]
+    loose = _loose(desk, about, visit)
     for noted in part.observations:
         at = moment_text(noted.segment, 14, desk.context)
         same = [record for record in loose if desk.get(record, "effectiveDateTime") == at]
         observation(desk, noted, About(about, "PATIENT.OBX", visit, present=same))
+
+
+def _loose(desk: Desk, about: Record, visit: Record | None) -> list[Record]:
+    """Return the observations that messages told of a visit, or of a patient alone, outside orders and
+    reports.
+    """
+    if visit is not None:
+        apart = Apart(("basedOn",), NAMING)
+        listed = desk.workspace.referring("Observation", "encounter", visit.resource["id"], apart)
+    else:
+        apart = Apart(("basedOn", "encounter"), NAMING)
+        listed = desk.workspace.referring("Observation", "subject", about.resource["id"], apart)
+    return [record for record in listed if record.resource["origin"] in (None, "hl7v2")]

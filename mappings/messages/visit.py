@@ -23,16 +23,22 @@ from mappings.messages.encounter import (
     visit_numbers,
 )
 from mappings.messages.moments import moment_text
-from mappings.messages.stays import move
+from mappings.messages.stays import Moved, move
+from mappings.resources.encounter_codes import patient_class
 from mappings.resources.encounter_codes import status as status_of_class
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from mappings.er7 import Segment
     from mappings.messages.groups import PatientPart
     from mappings.messages.workspace import Desk
     from storage.record import Record
 
 TAKEN_BACK = "The event takes something back, and a time of discharge in it says nothing"
+GOING_ON = RANK.keys() - ENDED
+UNDER_WAY = GOING_ON - {"unknown", "planned"}
+NOT_SO = "The visit is not as what is taken back would have left it; the event was not applied to it"
 OF_PERSON = "The event is about the person; without a visit number PV1 names no visit"
 
 
@@ -64,7 +70,7 @@ def visit(desk: Desk, part: PatientPart, patient: Record) -> Record | None:
     if event.about_person and not numbers:
         desk.coverage.set_aside(OF_PERSON, *(item for item in (pv1, part.pv2) if item))
         return None
-    found = find_visit(desk, pv1, numbers, patient) if numbers else _unnumbered(desk, event, patient)
+    found = find_visit(desk, pv1, numbers, patient) if numbers else _unnumbered(desk, event, pv1, patient)
     if found is None and event.takes_back:
         raise MessageRefused("204", "PV1", pv1.number, 19, text="The visit is not known")
     record = desk.meet(found, "PV1") if found else desk.make("Encounter", "PV1")
@@ -74,13 +80,60 @@ def visit(desk: Desk, part: PatientPart, patient: Record) -> Record | None:
     if turn.applies:
         _participants(desk, record, pv1, part.pv2)
         set_planned(desk, record, part.pv2)
-        move(desk, record, pv1, turn.at, returns=event.returns, is_over=turn.after in ENDED)
+        move(desk, record, pv1, _moved(desk, turn, pv1))
     return record
 
 
-def _unnumbered(desk: Desk, event: Event, patient: Record) -> Record | None:
-    """Return the visit without a number that is meant: the last that goes on, for A13 that has ended."""
-    wanted = event.undoes if event.returns and event.undoes else RANK.keys() - ENDED
+def _moved(desk: Desk, turn: Turn, pv1: Segment) -> Moved:
+    """Return how the event moves the patient; one that takes back a discharge that never was moves them as
+    any other does.
+    """
+    event = turn.event
+    returns = event.returns and not (event.undoes and turn.before not in event.undoes)
+    if event.returns and not returns:
+        desk.coverage.tell(pv1, text="The visit goes on; there was no discharge to take back")
+    evn = desk.message.first("EVN")
+    recorded = moment_text(evn, 2, desk.context) if evn is not None else None
+    return Moved(turn.at, turn.at or recorded, returns, turn.after in ENDED, event.moves)
+
+
+def _unnumbered(desk: Desk, event: Event, pv1: Segment, patient: Record) -> Record | None:
+    """Return the visit that is meant where PV1 has no number: the last without one that goes on, for A13 that
+    has ended; else, of an event that neither begins a visit nor takes back, the one that is under way.
+    """
+    found = unnumbered(desk, patient, event.undoes if event.returns and event.undoes else GOING_ON)
+    if found is not None or event.begins or event.takes_back:
+        return found
+    changes_class = desk.message.trigger_event in ("A06", "A07")
+    return under_way(desk, pv1, patient, any_class=changes_class)
+
+
+def under_way(desk: Desk, pv1: Segment | None, patient: Record, *, any_class: bool = False) -> Record | None:
+    """Return the visit that a PV1 without a number is of though messages numbered it: the only one of the
+    patient that has begun and not ended, of its class and its beginning (PV1-44); None for none, or several.
+    """
+    if pv1 is None or visit_numbers(desk, pv1):
+        return None
+    told = patient_class(pv1.field(2).first, desk.context)
+    start = moment_text(pv1, 44, desk.context)
+    found = [
+        record
+        for record in desk.workspace.referring("Encounter", "subject", patient.resource["id"])
+        if desk.get(record, "status") in UNDER_WAY
+        and record.resource["origin"] in (None, "hl7v2")
+        and (any_class or told in (None, desk.get(record, "class")))
+        and _began(desk, record) in (None, start or _began(desk, record))
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _began(desk: Desk, record: Record) -> str | None:
+    period: dict[str, str] = desk.get(record, "period") or {}
+    return period.get("start")
+
+
+def unnumbered(desk: Desk, patient: Record, wanted: Collection[str]) -> Record | None:
+    """Return the last visit of a patient that messages told of without a number, of certain statuses."""
     listed = desk.workspace.referring("Encounter", "subject", patient.resource["id"])
     found = [
         record
@@ -101,9 +154,12 @@ def _turn(desk: Desk, record: Record, event: Event, pv1: Segment) -> Turn:
     after = _status(desk, event, pv1, before)
     stays = after is None or before is None or after == before
     ahead = RANK.get(after or "", 5) >= RANK.get(before or "", 6) and before not in ENDED
-    applies = stays or ahead or before in event.undoes
+    applies = stays or (ahead and not event.takes_back) or before in event.undoes
     if not applies:
-        desk.coverage.tell(pv1, text="The visit is further on already; the event was not applied to it")
+        text = (
+            NOT_SO if event.takes_back else "The visit is further on already; the event was not applied to it"
+        )
+        desk.coverage.tell(pv1, text=text)
     stands = after if after and applies else before or "unknown"
     return Turn(event, before, stands, applies, _happened(desk, event))
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from uuid import UUID
 
 from mappings import convert, resource, v2lines
+from mappings.definitions.invariants import in_order
 from mappings.element import Line, Mapping, Refused, V2Context, Value
 from mappings.messages.coverage import Coverage, MessageRefused, Warned
 from mappings.messages.kept import keep_fields
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from mappings.er7 import Message, Segment
     from mappings.messages.groups import OrderPart, PatientPart
     from mappings.workflow.orders import Step
-    from storage.record import Record
+    from storage.record import Apart, Record
 
 __all__ = ["Coverage", "Desk", "MessageRefused", "Warned", "Workspace", "Written", "refer"]
 
@@ -70,8 +72,12 @@ class Workspace(Protocol):
         """Return the live records that carry an identifier of that value, of whatever system, locked."""
         ...
 
-    def referring(self, resource_type: str, path: str, target: UUID) -> list[Record]:
-        """Return the live records of a type that refer to a resource at a path, locked."""
+    def referring(
+        self, resource_type: str, path: str, target: UUID, apart: Apart | None = None
+    ) -> list[Record]:
+        """Return the live records of a type that refer to a resource at a path, locked; with ``apart`` those
+        alone that are apart from others.
+        """
         ...
 
     def all_referring(self, target: UUID) -> list[Record]:
@@ -233,9 +239,11 @@ class Desk:
         line = mapping_of(record).by_element[element]
         if not isinstance(line, convert.Rows):
             raise TypeError(f"{element} is no array")
+        present: list[Value] = list(self.get(record, element) or ()) if items else []
         for item in items:
-            if item not in (self.get(record, element) or ()):
+            if item not in present:
                 convert.append(self.top(record), line, item, f"{line.element}")
+                present.append(item)
 
     def referred(self, record: Record, path: str, resource_type: str) -> list[Record]:
         """Return the live records of a type that a record refers to at a path, those that this message
@@ -285,15 +293,34 @@ class Desk:
         to = f"{at.where}.{line.element}"
         owner = v2lines.whole(line, around)
         present = convert.element(at, owner)
-        value, used = combine(line, readings, present)
+        value, used = self._in_order(*combine(line, readings, present), present)
         if value is None:
             if all(reading.is_null for reading in readings):
                 self._clear(at, owner, readings, to, only_empty=only_empty)
             return
         if only_empty and present is not None:
             self._compare(at, line, value, used, to)
-        elif self._set(at, line, around, value, used[0]):
+        elif self._set(at, line, around, value, used[0], present):
             self._mapped(used, to)
+
+    def _in_order(self, value: Value, used: list[Reading], present: Value) -> tuple[Value, list[Reading]]:
+        """Return a Period without an end that is before its start (per-1), which is warned about (102); where
+        the start alone is told, that is left out.
+        """
+        told = _parts(value)
+        if not {"start", "end"} <= told.keys():
+            return value, used
+        wrong = next((reading for reading in used if reading.field.part == "end"), used[0])
+        if in_order(told["start"], told["end"]) or wrong.field.part not in ("start", "end"):
+            return value, used
+        text = f"{wrong.field.field}: the end is before the start, and was not taken"
+        self.coverage.warn("102", wrong.segment, wrong.number, text=text)
+        before: dict[str, Any] = present or {}
+        kept: dict[str, Any] = {**before, "start": told["start"]} if wrong.field.part == "end" else before
+        if not in_order(kept.get("start", ""), kept.get("end", "9999")):
+            kept = {"start": kept["start"]}
+        rest = [reading for reading in used if reading is not wrong]
+        return (kept, rest) if rest else (None, [])
 
     def _clear(
         self, at: convert.At, line: Line, readings: list[Reading], to: str, *, only_empty: bool
@@ -326,16 +353,23 @@ class Desk:
         for reading in readings:
             self.coverage.map(reading.segment, reading.number, to)
 
-    def _set(self, at: convert.At, line: Line, around: convert.Around, value: Value, told: Reading) -> bool:
-        owner = v2lines.whole(line, around)
-        before = convert.element(at, owner)
+    def _set(
+        self,
+        at: convert.At,
+        line: Line,
+        around: convert.Around,
+        value: Value,
+        told: Reading,
+        before: Value,
+    ) -> bool:
+        """Set an element that was ``before``; tell whether it could be set, or stays as it was."""
         try:
             v2lines.set_from_v2(at, line, around, value)
         except Refused as refusal:
             condition = "103" if refusal.kind == "code-invalid" else "102"
             text = f"{told.field.field} is not a value that can be stored"
             self.coverage.warn(condition, told.segment, told.number, text=text)
-            self._restore(at, owner, before)
+            self._restore(at, v2lines.whole(line, around), before)
             return False
         return True
 
@@ -350,7 +384,7 @@ class Desk:
         names = tuple(dict.fromkeys(segment.name for segment in segments))
         for line, fields, _ in v2lines.v2_lines(mapping, names):
             readings = read_line(line, fields, segments, self.context, self.coverage)
-            found, used = combine(line, readings, None)
+            found, used = self._in_order(*combine(line, readings, None), None)
             if found is not None:
                 made[line.element] = found
                 self._mapped(used, f"{mapping.type}.{line.element}")
@@ -372,14 +406,22 @@ class Desk:
                 self.workspace.touch(item.record)
 
 
+def _parts(value: Value) -> dict[str, Any]:
+    """Return an element's value by the names of its parts; nothing where it has none."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
 def many(line: Line) -> bool:
     """Tell whether a line is an array."""
     return isinstance(line, convert.Rows) and line.many
 
 
+_mapping = cache(REGISTRY.__getitem__)
+
+
 def mapping_of(record: Record) -> Mapping:
     """Return the mapping of a record's type."""
-    return REGISTRY[record.resource["resource_type"]]
+    return _mapping(record.resource["resource_type"])
 
 
 def refer(record: Record) -> dict[str, str]:

@@ -1,16 +1,28 @@
-"""What a change of an order is called towards whoever performs it (ORC-1, table 0119).
+"""What a change of an order is called (ORC-1, table 0119): towards its performer, and towards its placer.
 
 https://terminology.hl7.org/CodeSystem-v2-0119.html
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from mappings.workflow.orders import OPEN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+TO_PLACER: Final = {
+    "NW": "SC",
+    "XO": "XX",
+    "SC": "SC",
+    "HD": "OH",
+    "RL": "OE",
+    "CA": "OC",
+    "RP": "RU",
+    "RO": "RO",
+}
+"""What a performer is asked to do -> what whoever placed the order is told was done without being asked."""
 
 
 def control(was: Mapping[str, Any], now: Mapping[str, Any], *, deleted: bool = False) -> str | None:

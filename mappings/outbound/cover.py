@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mappings.messages.insurance import GROUP, NO_PAYOR
+from mappings.messages.insurance import CLASSES, GROUP, NO_PAYOR
 from mappings.outbound.fill import fill
-from mappings.outbound.parts import Value, codings, items, part, text, texts
+from mappings.outbound.parts import Value, code_in, codings, items, part, text, texts
 from mappings.outbound.sheet import Sheet, components
-from mappings.outbound.ways import authority, system_name, type_code
+from mappings.outbound.ways import authority, moment, system_name, type_code
 from mappings.resources.allergy_intolerance import ALLERGY_INTOLERANCE, CATEGORY_OF_TYPE, REACTION
 from mappings.resources.coverage import CLASS, COVERAGE
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mappings.outbound.fill import Piece, Pieces
 
 MISCELLANEOUS = "MA"
+ENDED = ("cancelled", "entered-in-error")
 GONE = frozenset({"inactive", "resolved", "entered-in-error", "refuted"})
 
 
@@ -53,13 +54,36 @@ def cover_segments(patient: Piece, pieces: Pieces) -> list[Sheet]:
     covers = [
         piece
         for piece in _of(patient, "Coverage", "beneficiary", pieces)
-        if piece.resource.get("status") not in ("cancelled", "entered-in-error")
+        if piece.resource.get("status") not in ENDED and not _class_of(piece.resource)
     ]
     for count, piece in enumerate(covers, 1):
         sheet = _cover(piece, pieces)
         sheet.put(1, str(count))
         found += [sheet, *piece.others("IN2", "IN3")]
     return found
+
+
+def financial_classes(subject: str, pieces: Pieces) -> list[str]:
+    """Return PV1-20: the covers of a patient (``Patient/1``) that tell of a financial class alone."""
+    found = [
+        piece.resource
+        for piece in pieces.by_name.values()
+        if piece.resource["resourceType"] == "Coverage"
+        and text(piece.resource, "beneficiary", "reference") == subject
+        and piece.resource.get("status") not in ENDED
+    ]
+    return [
+        components(code, moment(part(item, "period").get("start")))
+        for item in found
+        if (code := _class_of(item))
+    ]
+
+
+def _class_of(cover: Value) -> str:
+    """Return the financial class of a cover that tells nothing else, empty where it does."""
+    if cover.keys() - {"resourceType", "id", "meta", "status", "type", "beneficiary", "payor", "period"}:
+        return ""
+    return code_in([part(cover, "type")], CLASSES) if items(cover, "payor") == [NO_PAYOR] else ""
 
 
 def _cover(piece: Piece, pieces: Pieces) -> Sheet:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mappings.messages.observation import NO_CODE
+from mappings.messages.observation import ANALYSED, NO_CODE, SUB_ID, SUB_ID_PARTS
 from mappings.outbound import values
 from mappings.outbound.fill import fill
-from mappings.outbound.parts import Value, code_in, codings, items, part, text
+from mappings.outbound.parts import Value, code_in, codings, items, of_url, part, text
 from mappings.outbound.patient import notes
 from mappings.outbound.people import organization, people, producer
 from mappings.outbound.sheet import Sheet, components
@@ -42,7 +42,7 @@ def observation_segments(
     device = part(resource, "device", "identifier")
     if device:
         obx.put(18, components(text(device, "value"), *authority(device.get("system"), pieces.context)))
-    made = [obx, *notes(piece, [text(item, "text") for item in items(resource, "note")])]
+    made = [obx, *notes(piece, items(resource, "note"), pieces)]
     for count, told in enumerate(parts[1:], 1):
         made.append(_component(obx, told, number + count, count + 1))
     return made
@@ -56,7 +56,10 @@ def _head(piece: Piece, number: int, pieces: Pieces, first: values.Written) -> S
     if resource.get("code") == NO_CODE:
         obx.fields.pop(3, None)
     # As it came: since 2.8.2 it has components, and before some wrote them all the same.
-    obx.put(4, components(piece.sub_id or "").replace("\\S\\", "^"))
+    told = items(of_url(resource, SUB_ID), "extension")
+    known = {text(item, "url"): item.get("valueString") or item.get("valueDecimal") for item in told}
+    own = components(*(str(known.get(name) or "") for name in SUB_ID_PARTS))
+    obx.put(4, own or components(piece.sub_id or "").replace("\\S\\", "^"))
     _set_value(obx, first)
     absent = [text(coding, "code") for coding in codings([part(resource, "dataAbsentReason")])]
     if resource.get("status") == "cancelled" and "not-asked" in absent:
@@ -64,6 +67,7 @@ def _head(piece: Piece, number: int, pieces: Pieces, first: values.Written) -> S
     line = OBSERVATION.by_element["identifier"]
     for item in items(resource, "identifier")[:1]:
         obx.put(21, spell(line, line.v2[0], item | {"type": FILLER}, context).text)
+    obx.put(19, moment(of_url(resource, ANALYSED).get("valueDateTime")))
     obx.put(29, kind_of(resource))
     if not obx.has(14):
         began = part(resource, "effectivePeriod").get("start")

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mappings.order_facts import ACCESSION_NUMBER, CATEGORIES, ORDER_NUMBER
+from mappings.messages.order import LATER
+from mappings.messages.senders import OWN
+from mappings.order_facts import ACCESSION_NUMBER, CATEGORIES, ORDER_NUMBER, SECTIONS
 from mappings.outbound.fill import fill
 from mappings.outbound.parts import EMPTY, Value, code_in, codings, items, part, text
 from mappings.outbound.people import people
 from mappings.outbound.sheet import Sheet, components
-from mappings.outbound.ways import HD, authority, moment, type_code
+from mappings.outbound.ways import authority, moment, type_code
 from mappings.resources.service_request import SERVICE_REQUEST
-from mappings.resources.specimen import SPECIMEN
-from mappings.v2types import V2_TABLE
+from mappings.resources.specimen import CONTAINER, SPECIMEN
+from mappings.v2types import V2_TABLE, system_named
 
 if TYPE_CHECKING:
     from mappings.outbound.fill import Piece, Pieces
@@ -26,6 +28,7 @@ STATUS = {"scheduled": "SC", "in_progress": "IP", "completed": "CM", "reported":
 FHIR_STATUS = {"on-hold": "HD", "revoked": "CA", "completed": "CM", "entered-in-error": "ER"}
 """ServiceRequest.status -> table 0038, where it says more than the workflow."""
 IMAGING = CATEGORIES["IMAGING"][0]
+RESULT = "RE"
 WITHDRAWN = ("ORC-7", "OBR-5", "OBR-27")
 """Timing of old, which 2.7 has no more: TQ1 tells it."""
 
@@ -42,6 +45,8 @@ def order_segments(piece: Piece, control: str, pieces: Pieces, timed: Sheet | No
     fill(sheets, SERVICE_REQUEST, resource, pieces.context, skip=SET_HERE, leave=leave)
     obr.put(24, section(resource))
     _times(orc, obr, timed, resource, old=version < "2.7")
+    if control in LATER:
+        _set_when(orc, resource, control)
     asked_by = part(resource, "requester")
     for sheet, number in ((orc, 12), (obr, 16)):
         sheet.put(number, *people(pieces, [asked_by] if asked_by else []))
@@ -76,11 +81,12 @@ def numbers(resource: Value, kind: str, own: str) -> list[Value]:
     return found or [item for item in listed if item.get("system") == own]
 
 
-OWN = (ORDER_NUMBER, ACCESSION_NUMBER)
-
-
 def entity(item: Value, pieces: Pieces) -> str:
-    """Return an identifier as an EI."""
+    """Return an identifier as an EI; a number of ours is of the gateway by the name that the peer has for it,
+    since every gateway counts alike.
+    """
+    if item.get("system") in OWN and pieces.context.house:
+        return components(text(item, "value"), pieces.context.house)
     return components(text(item, "value"), *authority(item.get("system"), pieces.context))
 
 
@@ -96,6 +102,23 @@ def set_numbers(orc: Sheet, obr: Sheet, resource: Value, pieces: Pieces, *, own_
 def section(resource: Value) -> str:
     """Return OBR-24: the category that is a code of table 0074."""
     return code_in(items(resource, "category"), f"{V2_TABLE}0074")
+
+
+def section_of_type(resource: Value) -> str:
+    """Return the section of the type of an order, which OML tells by its name and ORM does not."""
+    kinds = {item.get("code") for item in codings(items(resource, "category"))}
+    return next((told for told, kind in SECTIONS.items() if CATEGORIES[kind][0] in kinds), "")
+
+
+def _set_when(orc: Sheet, resource: Value, control: str) -> None:
+    """Set the time of what a message tells (ORC-9): when the order was performed or cancelled, not when it
+    was ordered. Of a result OBR-22 tells it.
+    """
+    orc.fields.pop(9, None)
+    if control != RESULT:
+        orc.drop(9)
+        name = {"completed": "performedAt", "revoked": "cancelledAt"}.get(text(resource, "status"), "")
+        orc.put(9, moment(extension(resource, "order-workflow", name).get("valueDateTime")))
 
 
 def _times(orc: Sheet, obr: Sheet, timed: Sheet | None, resource: Value, *, old: bool) -> None:
@@ -131,13 +154,18 @@ def pair(resource: Value, pieces: Pieces, own_placer: str = "") -> str:
     return "^".join(halves).rstrip("^")
 
 
+def _untold(resource: Value, pieces: Pieces) -> str:
+    """Return the first number of a specimen, of which nobody says whose it is, as the placer's."""
+    return next((entity(item, pieces).replace("^", "&") for item in items(resource, "identifier")), "")
+
+
 def _accession(obr: Sheet, resource: Value, pieces: Pieces) -> None:
     """Set the accession number: OBR-20 where it came there (HNA_ACCN), else OBR-18 of an imaging order."""
     listed = items(resource, "identifier")
     found = [item for item in listed if type_code(item) == "ACSN" and item.get("system") not in OWN]
     for item in found:
         name, bare = text(item, "system"), components(text(item, "value"))
-        if name == f"{HD}HNA_ACCN":
+        if name == system_named("HNA_ACCN"):
             obr.add(20, entity(item, pieces))
         elif not obr.has(18) and is_imaging(resource):
             obr.put(18, bare if name.endswith(":accession") else entity(item, pieces))
@@ -165,6 +193,8 @@ def specimen_segments(specimens: list[Piece], obr: Sheet, pieces: Pieces, *, old
                     obr.lay(15, texts[0])
             break
         sheet.put(1, str(count))
-        sheet.put(2, pair(piece.resource, pieces))
+        sheet.put(2, pair(piece.resource, pieces) or _untold(piece.resource, pieces))
+        for container in items(piece.resource, "container")[:1]:
+            fill([sheet], CONTAINER, container, pieces.context)
         found.append(sheet)
     return found

@@ -8,17 +8,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mappings.messages.demographics import BIRTH_TIME, CDC_RACE, ETHNICITY
-from mappings.messages.patient import NOTE, SSN
+from mappings.messages.patient import NOTE
 from mappings.outbound.fill import fill
+from mappings.outbound.kin import kin_segments, mothers_numbers
 from mappings.outbound.parts import Value, items, of_url, part, text
 from mappings.outbound.people import people
 from mappings.outbound.sheet import Sheet, components
 from mappings.outbound.spelling import spell
 from mappings.outbound.values import concept
 from mappings.outbound.ways import moment, system_name
-from mappings.resources.patient import CONTACT, PATIENT, US_CORE
+from mappings.resources.patient import PATIENT, US_CORE
+from storage.model.flat import SSN
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mappings.outbound.fill import Piece, Pieces
 
 SET_HERE = ("identifier", "telecom", "birthDate")
@@ -40,8 +44,9 @@ def patient_segments(piece: Piece, pieces: Pieces) -> list[Sheet]:
     for number, kind in ((10, "race"), (22, "ethnicity")):
         pid.put(number, *_category(resource, kind))
     _language(pid, resource)
+    pid.put(21, *mothers_numbers(piece, pieces))
     pd1.put(4, *people(pieces, items(resource, "generalPractitioner")))
-    return [pid, pd1, *_notes(piece), *_kin(piece, pieces)]
+    return [pid, pd1, *notes_in(piece, NOTE, pieces), *kin_segments(piece, pieces)]
 
 
 def _birth(resource: Value) -> object:
@@ -55,11 +60,19 @@ def _numbers(pid: Sheet, piece: Piece, pieces: Pieces) -> None:
     pid.drop(2, 4)
     for item in items(piece.resource, "identifier"):
         if item.get("system") == SSN:
-            pid.put(19, text(item, "value"))
+            _security_number(pid, text(item, "value"), pieces.context.version)
         else:
             pid.add(3, spell(line, field, item, pieces.context).text)
     if not pid.has(3) or not any(pid.fields[3]):
         pid.put(3, components(piece.resource["id"], "", "", "SUTURE", "PI"))
+
+
+def _security_number(pid: Sheet, number: str, version: str) -> None:
+    """Put a social security number into PID-19, which 2.7 withdrew for PID-3."""
+    if version < "2.7":
+        pid.put(19, components(number))
+    else:
+        pid.add(3, components(number, "", "", "USSSA", "SS"))
 
 
 def _telecom(pid: Sheet, piece: Piece, pieces: Pieces) -> None:
@@ -96,27 +109,22 @@ def _language(pid: Sheet, resource: Value) -> None:
         pid.put(15, concept(part(chosen, "language")))
 
 
-def _notes(piece: Piece) -> list[Sheet]:
+def notes_in(piece: Piece, url: str, pieces: Pieces) -> list[Sheet]:
+    """Return an NTE for each note of a resource that has them in extensions with a URL."""
     listed = items(piece.resource, "extension")
-    return notes(piece, [text(item, "valueAnnotation", "text") for item in listed if item.get("url") == NOTE])
+    told = [part(item, "valueAnnotation") for item in listed if item.get("url") == url]
+    return notes(piece, told, pieces)
 
 
-def notes(piece: Piece, texts: list[str]) -> list[Sheet]:
-    """Return an NTE for each text, with what is kept of the one that stood there."""
+def notes(piece: Piece, listed: Sequence[Value], pieces: Pieces) -> list[Sheet]:
+    """Return an NTE for each Annotation, with what is kept of the one that stood there."""
     found: list[Sheet] = []
-    for count, told in enumerate(texts, 1):
+    for count, told in enumerate(listed, 1):
         sheet = piece.sheet("NTE", count)
         sheet.put(1, str(count))
-        sheet.put(3, components(told))
-        found.append(sheet)
-    return found
-
-
-def _kin(piece: Piece, pieces: Pieces) -> list[Sheet]:
-    found: list[Sheet] = []
-    for count, contact in enumerate(items(piece.resource, "contact"), 1):
-        sheet = piece.sheet("NK1", count)
-        sheet.put(1, str(count))
-        fill([sheet], CONTACT, contact, pieces.context)
+        sheet.put(3, components(text(told, "text")))
+        author = part(told, "authorReference")
+        sheet.put(5, *(people(pieces, [author])[:1] if author else ()))
+        sheet.put(6, moment(told.get("time")))
         found.append(sheet)
     return found

@@ -7,9 +7,9 @@ https://www.hl7.org/implement/standards/product_brief.cfm?product_id=185
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
-from mappings.outbound.ways import HD, type_code
+from mappings.outbound.ways import type_code
+from mappings.v2types import system_named
 
 if TYPE_CHECKING:
     from mappings.outbound.fill import Piece
@@ -23,7 +23,7 @@ def is_placed_by(order: Piece, application: str, facility: str) -> bool:
     if kept:
         pairs = ((kept.get("3", ""), application), (kept.get("4", ""), facility))
         return all(same(one, other) for one, other in pairs)
-    names = {f"{HD}{quote(name.partition('^')[0], safe='')}" for name in (application, facility) if name}
+    names = {system_named(name.partition("^")[0]) for name in (application, facility) if name}
     listed: list[dict[str, Any]] = order.resource.get("identifier") or []
     return any(type_code(item) == "PLAC" and item.get("system") in names for item in listed)
 

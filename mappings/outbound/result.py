@@ -12,14 +12,15 @@ from mappings.messages.report_text import FINDINGS
 from mappings.order_facts import ACCESSION_NUMBER
 from mappings.outbound.fill import fill
 from mappings.outbound.observation import kind_of, observation_segments
-from mappings.outbound.order import order_segments, section, set_numbers, specimen_segments
+from mappings.outbound.order import extension, order_segments, section, set_numbers, specimen_segments
 from mappings.outbound.parts import Value, codings, items, of_url, part, text
+from mappings.outbound.patient import notes_in
 from mappings.outbound.people import interpreters
 from mappings.outbound.sheet import Sheet, components
 from mappings.outbound.values import Written, attachment, concept
 from mappings.outbound.ways import moment
 from mappings.report_facts import plain_text
-from mappings.resources.diagnostic_report import DIAGNOSTIC_REPORT
+from mappings.resources.diagnostic_report import DIAGNOSTIC_REPORT, NOTE
 from mappings.v2values import VALUE_EXTENSION
 from mappings.workflow.reports import RESULT_STATUS, result_status
 
@@ -41,6 +42,8 @@ def result_segments(piece: Piece, order: Piece | None, pieces: Pieces) -> list[S
     resource = piece.resource
     obr = piece.sheet("OBR")
     orc, asked = order_segments(order, "RE", pieces, None) if order else (Sheet("ORC"), Sheet("OBR"))
+    if order is not None and not resource.get("issued"):
+        orc.put(9, moment(extension(order.resource, "order-workflow", "reportedAt").get("valueDateTime")))
     set_numbers(orc, obr, resource, pieces)
     _numbers_of_order(orc, obr, order, pieces)
     fill([obr], DIAGNOSTIC_REPORT, resource, pieces.context, skip=("identifier", "category"))
@@ -54,9 +57,7 @@ def result_segments(piece: Piece, order: Piece | None, pieces: Pieces) -> list[S
     old = pieces.context.version < "2.5"
     specimens = pieces.all(items(resource, "specimen"), "Specimen")
     told = specimen_segments(specimens, obr, pieces, old=old)
-    noted = piece.others("NTE")
-    for count, sheet in enumerate(noted, 1):
-        sheet.put(1, str(count))
+    noted = notes_in(piece, NOTE, pieces)
     found = [*([orc] if order is not None else []), obr, *noted, *_observations(piece, order, pieces)]
     return [*found, *told]
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from mappings import times
 from mappings.codecs import CodeCodec
-from mappings.element import V2, Line, One, V2Context, Value
+from mappings.element import V2, Line, One, Rows, V2Context, Value
 from mappings.er7 import Repetition
 from mappings.er7_delimiters import DEFAULT
 from mappings.outbound.ways import ways
@@ -59,9 +59,12 @@ def _ways(line: Line, value: Value, context: V2Context) -> Iterator[str]:
 
 def _read(line: Line, field: V2, text: str, context: V2Context) -> Value:
     try:
-        return v2_value(line, field, Repetition(text, DEFAULT), context)
+        value = v2_value(line, field, Repetition(text, DEFAULT), context)
     except (ValueError, ArithmeticError, TypeError):
         return None
+    # One repetition may tell several values; here it is to tell one alone.
+    alone = cast("list[Value]", value) if isinstance(line, Rows) and isinstance(value, list) else [value]
+    return alone[0] if len(alone) == 1 else None
 
 
 def weight(value: Value) -> int:

@@ -18,6 +18,10 @@ REQUIRED = {"MSH": (7, 9, 10, 11, 12), "PID": (3, 5), "ORC": (1,), "OBR": (4,)}
 """Fields without which nobody could tell what a message is about, in every version."""
 
 
+NOT_TOLD = "_PRIOR_RESULT"
+"""Groups that are never told: an ORC that could begin one is that of the next order."""
+
+
 class NoStructure(ValueError):
     """A version has no such structure; the text names both."""
 
@@ -29,14 +33,6 @@ def structure(version: str, name: str) -> Any:
         return load_library(version).MESSAGES[name]
     except (KeyError, UnsupportedVersion):
         raise NoStructure(f"HL7 {version} has no structure {name}") from None
-
-
-@cache
-def once(version: str, segment: str) -> frozenset[int]:
-    """Return the fields of a segment that do not repeat in a version."""
-    found = load_library(version).SEGMENTS.get(segment)
-    fields: Sequence[Any] = found[1] if found and len(found) > 1 else ()
-    return frozenset(number for number, item in enumerate(fields, 1) if item[2][1] == 1)
 
 
 def faults(version: str, name: str, segments: Sequence[str]) -> tuple[list[int], list[str]]:
@@ -98,6 +94,8 @@ class _Walk:
             self.missing.append(name)
 
     def _begins(self, item: Node) -> bool:
+        if item[0].endswith(NOT_TOLD):
+            return False
         if item[0] not in self.starts:
             self.starts[item[0]] = _starting(item)
         return self.next() in self.starts[item[0]]

@@ -11,7 +11,7 @@ from mappings.outbound.parts import EMPTY, Value, items, of_url, part, text
 from mappings.outbound.sheet import components
 from mappings.outbound.ways import moment, number, system_name
 from mappings.v2attachments import MEDIA, SUBTYPES
-from mappings.v2values import VALUE_EXTENSION
+from mappings.v2values import UNIT_EXTENSION, VALUE_EXTENSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,8 +47,12 @@ def values(resource: Value, text_type: str, pieces: Pieces) -> list[Written]:
         first = told[0]
         found = first._replace(texts=tuple(text for item in told for text in item.texts))
     others = [_of_component(item, text_type, pieces) for item in listed if item not in same]
-    measured = found.unit or _unit_of_range(resource)
+    measured = found.unit or _unit_of_text(resource) or _unit_of_range(resource)
     return [found._replace(limits=limits, unit=measured), *others]
+
+
+def _unit_of_text(resource: Value) -> str:
+    return concept(part(of_url(resource, UNIT_EXTENSION), "valueCodeableConcept"))
 
 
 def _unit_of_range(resource: Value) -> str:

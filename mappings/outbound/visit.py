@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mappings.messages.encounter import ROLES
+from mappings.outbound.cover import financial_classes
 from mappings.outbound.fill import fill
 from mappings.outbound.parts import EMPTY, Value, codings, items, part, text
 from mappings.outbound.people import people, place
@@ -36,6 +37,7 @@ def visit_segments(piece: Piece, pieces: Pieces, pid: Sheet) -> list[Sheet]:
     if not pv1.has(2):
         pv1.put(2, "P" if resource.get("status") == "planned" else UNKNOWN)
     _numbers(pv1, resource, pieces)
+    pv1.put(20, *financial_classes(text(resource, "subject", "reference"), pieces))
     for number, (code, _) in ROLES.items():
         pv1.put(number, *people(pieces, _playing(resource, code)))
     for item in items(resource, "location"):

@@ -20,6 +20,7 @@ from mappings.v2types import (
     ADDRESS_TYPE,
     ADDRESS_USE,
     CODE_SYSTEMS,
+    HD,
     NAME_USE,
     TELECOM_SYSTEM,
     TELECOM_USE,
@@ -28,7 +29,6 @@ from mappings.v2types import (
 
 CODE = re.compile(r"[a-z]+(-[a-z]+)*\Z")
 DATE = re.compile(r"\d{4}(-\d\d){0,2}(T.*)?\Z")
-HD = "urn:hl7:hd:"
 SYSTEM_NAMES = {system: name for name, system in reversed(CODE_SYSTEMS.items())} | {
     cs("research-case"): "99SGRC"
 }

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mappings.concepts import SIDES, SNOMED
 from mappings.element import Refused, cs
 from mappings.research.arterial_columns import ARTERIAL, CLASSES, MEASURED
-from mappings.research.codes import LATERALITY, OBSERVATION, SCT, codings, value_system
+from mappings.research.codes import OBSERVATION, codings, side_of, value_system
 from mappings.research.elements import Shown, branch, get, put
 from mappings.research.values import Ordinary, listed_code, quantity, quantity_in
 
@@ -23,7 +24,6 @@ FINDING = cs("arterial-finding")
 MEASURE = value_system(ARTERIAL, ARTERIAL.by_name["measure"])
 KIND_CODES = {"segment": "arterial-finding", "index": "arterial-index"}
 SEGMENTS = ARTERIAL.by_name["segment"].values
-SIDES = {LATERALITY[side]: side for side in ARTERIAL.by_name["side"].values}
 
 
 def class_system(measure: str) -> str:
@@ -55,8 +55,10 @@ def _write_code(record: Record, detail: Row) -> None:
 
 def _site(record: Record) -> tuple[Any, ...]:
     found = get(record, "bodySite")
-    sides = (SIDES.get(c.get("code", "")) for c in codings(found) if c.get("system") == SCT)
-    return (one_of(found, ARTERY, SEGMENTS, "Observation.bodySite"), next((s for s in sides if s), None))
+    return (
+        one_of(found, ARTERY, SEGMENTS, "Observation.bodySite"),
+        side_of(found, ARTERIAL.by_name["side"].values),
+    )
 
 
 def _write_site(record: Record, detail: Row) -> None:
@@ -64,7 +66,7 @@ def _write_site(record: Record, detail: Row) -> None:
     if detail["segment"]:
         made.append({"system": ARTERY, "code": detail["segment"]})
     if detail["side"]:
-        made.append({"system": SCT, "code": LATERALITY[detail["side"]]})
+        made.append({"system": SNOMED, "code": SIDES[detail["side"]][0]})
     put(record, "bodySite", {"coding": made} if made else None)
 
 

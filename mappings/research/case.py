@@ -10,11 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mappings import resource
+from mappings.concepts import SNOMED
 from mappings.element import Mapping, Refused
 from mappings.observation_lines import LINES
 from mappings.research import attributes
 from mappings.research.arterial_columns import ARTERIAL
-from mappings.research.codes import ALL, BY_PATH, CASE, SCT
+from mappings.research.codes import ALL, BY_PATH, CASE
 from mappings.research.elements import items, put
 from mappings.research.links import TARGETS, point, targets
 from mappings.research.typed import check, detail_of, kind_of, project
@@ -74,7 +75,7 @@ def new_case(kind: str | CaseKind, values: dict[str, Value], new_id: NewId) -> R
     if told is not ARTERIAL:
         put(record, "code", {"coding": [{"system": CASE, "code": told.code}]})
     if told.site:
-        put(record, "bodySite", {"coding": [{"system": SCT, "code": told.site}]})
+        put(record, "bodySite", {"coding": [{"system": SNOMED, "code": told.site}]})
     change_case(record, values, new_id)
     return record
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from mappings.concepts import LOINC, SIDE_OF, SNOMED
 from mappings.element import cs
 from mappings.research.arterial_columns import ARTERIAL
 from mappings.research.instruments import BY_LOINC
@@ -19,16 +20,12 @@ if TYPE_CHECKING:
     from storage.model.columns import Table
     from storage.model.research import CaseKind, Column
 
-LOINC = "http://loinc.org"
-SCT = "http://snomed.info/sct"
 CASE = cs("research-case")
 """Kinds of case and member; in HL7v2 (99SGRC) also the names of columns and the codes of their lists."""
 COMMON = cs("rc-common")
 ATTRIBUTE = cs("rc-other-attribute")
 INSTRUMENT = cs("rc-outcome-instrument")
 OBSERVATION = cs("observation")
-LATERALITY = {"left": "7771000", "right": "24028007", "bilateral": "51440002", "midline": "399488007"}
-"""Side -> SNOMED CT."""
 
 ALL: dict[str, CaseKind] = {**KINDS, **MEMBERS, ARTERIAL.name: ARTERIAL}
 """Every kind of typed observation, by table."""
@@ -61,6 +58,12 @@ def value_system(kind: CaseKind, column: Column) -> str:
 def codings(concept: Value) -> list[dict[str, Any]]:
     """Return the codings of a CodeableConcept, none where it is absent."""
     return concept.get("coding", []) if concept else []
+
+
+def side_of(concept: Value, allowed: tuple[str, ...]) -> str | None:
+    """Return the first of the allowed sides that a CodeableConcept is coded with in SNOMED CT."""
+    coded = (SIDE_OF.get(c.get("code", "")) for c in codings(concept) if c.get("system") == SNOMED)
+    return next((side for side in coded if side in allowed), None)
 
 
 def routed(resource: dict[str, Value]) -> CaseKind | None:

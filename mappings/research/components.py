@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from mappings import convert
+from mappings.concepts import LOINC
 from mappings.convert import At, NewId
 from mappings.draw import draw_row
 from mappings.element import Refused
 from mappings.observation_lines import COMPONENT, LINES
 from mappings.remainder import same
 from mappings.research import attributes
-from mappings.research.codes import LOINC, column_of, column_system
+from mappings.research.codes import column_of, column_system
 from mappings.research.values import KINDS, Ordinary, element_of, held, hold
 from storage.model.columns import BY_TABLE
 from storage.model.observation import ObservationComponent

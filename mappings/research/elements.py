@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mappings import convert
+from mappings.concepts import LOINC
 from mappings.convert import At
 from mappings.element import Refused, index_lines, sid
 from mappings.observation_lines import LINES
-from mappings.research.codes import CASE, INSTRUMENT, LOINC, OUTCOME, codings
+from mappings.research.codes import CASE, INSTRUMENT, OUTCOME, codings
 from mappings.research.components import fresh_ids
 from mappings.research.instruments import BY_LOINC, INSTRUMENTS
 from mappings.research.values import Ordinary, quantity, quantity_in

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from storage.model.research import CaseKind
     from storage.record import Record
 
+_ROUTING = tuple(line for line in LINES if line.element in ("code", "value"))
+"""The elements by which an observation is known to be a typed one."""
+
 FINISHED = ("final", "amended", "corrected")
 """Statuses in which a case is complete, so that its side must be known."""
 
@@ -93,7 +96,7 @@ def adopt(record: Record) -> None:
     change and before ``project``, which otherwise would put the columns' values back. Raises Refused.
     """
     drawn: dict[str, Any] = {}
-    draw_lines(record, record.main, None, "", LINES, drawn)
+    draw_lines(record, record.main, None, "", _ROUTING, drawn)
     kind, before = routed(drawn), kind_of(record)
     if before is not None and before is not kind:
         del record.details[before.name]

@@ -14,8 +14,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mappings.codecs import DATETIME, number
+from mappings.concepts import SIDES, SNOMED
 from mappings.element import Refused, Unclaimed
-from mappings.research.codes import CASE, LATERALITY, SCT, codings, value_system
+from mappings.research.codes import CASE, codings, side_of, value_system
 from mappings.units import UCUM, convert
 
 if TYPE_CHECKING:
@@ -61,8 +62,8 @@ class ListedCode:
 
     def draw(self, kind: CaseKind, column: Column, value: Any) -> Value:
         made = [{"system": value_system(kind, column), "code": value}]
-        if column.name == "side" and value in LATERALITY:
-            made.append({"system": SCT, "code": LATERALITY[value]})
+        if column.name == "side" and value in SIDES:
+            made.append({"system": SNOMED, "code": SIDES[value][0]})
         return {"coding": made}
 
     def accept(self, column: Column, value: Value, where: str) -> Any:
@@ -81,11 +82,8 @@ def listed_code(value: Value, systems: Sequence[str], column: Column, where: str
     for coding in own:
         if coding.get("code") in column.values:
             return str(coding["code"])
-    if column.name == "side":
-        sides = {code: side for side, code in LATERALITY.items() if side in column.values}
-        for coding in found:
-            if coding.get("system") == SCT and coding.get("code") in sides:
-                return sides[coding["code"]]
+    if column.name == "side" and (side := side_of(value, column.values)):
+        return side
     if not found:
         raise Ordinary
     told = next((coding.get("code") for coding in (*own, *found)), None)

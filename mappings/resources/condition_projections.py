@@ -7,16 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mappings.resources.encounter_projections import codings
+from mappings.concepts import SIDE_OF, SNOMED, codings
+from storage.model.diagnosis import Diagnosis
 
 if TYPE_CHECKING:
     from storage.record import Record
 
 ICD10 = ("http://hl7.org/fhir/sid/icd-10-cm", "http://hl7.org/fhir/sid/icd-10")
 """The systems whose code stands in ``icd10_code``, the preferred one first."""
-SNOMED = "http://snomed.info/sct"
-SIDES = {"7771000": "left", "24028007": "right", "51440002": "bilateral"}
-"""SNOMED CT lateralities."""
 
 
 def set_icd10_code(record: Record) -> None:
@@ -28,5 +26,6 @@ def set_icd10_code(record: Record) -> None:
 
 def set_side(record: Record) -> None:
     """Set the side that the body sites are coded with; none where they tell different ones."""
-    told = {SIDES.get(row["code"]) for row in codings(record, "bodySite") if row["system"] == SNOMED} - {None}
+    told = {SIDE_OF.get(row["code"]) for row in codings(record, "bodySite") if row["system"] == SNOMED}
+    told &= {*Diagnosis.side.values}
     record.main["side"] = told.pop() if len(told) == 1 else None

@@ -6,15 +6,17 @@ https://hl7.org/fhir/R4/diagnosticreport.html; HL7v2 OBR: https://hl7.org/fhir/u
 from __future__ import annotations
 
 from mappings.codecs import DATETIME, DATETIME_OF_PERIOD, PERIOD, TEXT, coded
-from mappings.datatypes import ATTACHMENT, CODEABLE_CONCEPT, IDENTIFIER, REFERENCE
-from mappings.element import V2, Mapping, choice, ext, extension, linked, many, one, part, single
+from mappings.datatypes import ANNOTATION, ATTACHMENT, CODEABLE_CONCEPT, IDENTIFIER, REFERENCE
+from mappings.element import V2, Mapping, choice, ext, extension, extensions, linked, many, one, part, single
 from mappings.report_facts import set_report_text, set_result_status
-from mappings.v2fields import of_table
+from mappings.v2fields import of_table, time_of_day
 from mappings.v2types import ei, typed
 from mappings.workflow.reports import STATUS_OF_OBR25
 from storage.model.report import Report
 from storage.model.shared import Reference
 
+NOTE = "http://hl7.org/fhir/5.0/StructureDefinition/extension-DiagnosticReport.note"
+"""DiagnosticReport.note of R5, which R4 has not."""
 MEDIA = Mapping(
     # Kept as the reference to the image; its comment stays beside it.
     type="DiagnosticReport.media",
@@ -45,7 +47,7 @@ DIAGNOSTIC_REPORT = Mapping(
             one("effectivePeriod", Report.effective, PERIOD),
             search="date:date",
         ),
-        one("issued", Report.issued, DATETIME, "OBR-22", "issued:date"),
+        one("issued", Report.issued, DATETIME, V2("OBR-22", time_of_day), "issued:date"),
         many("performer", REFERENCE, search="performer:reference"),
         many("resultsInterpreter", REFERENCE, search="results-interpreter:reference"),
         many("specimen", REFERENCE, search="specimen:reference"),
@@ -56,5 +58,6 @@ DIAGNOSTIC_REPORT = Mapping(
         many("conclusionCode", CODEABLE_CONCEPT, search="conclusion:token"),
         many("presentedForm", ATTACHMENT),
         extension(ext("report-findings"), one("valueString", Report.findings, TEXT)),
+        extensions(NOTE, "note", ANNOTATION, "valueAnnotation"),
     ),
 )

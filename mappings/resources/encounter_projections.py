@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mappings.concepts import codings
 from mappings.element import cs, sid
 from mappings.projections import has_type
 from storage.model.encounter import ENCOUNTER_TYPES
 from storage.model.shared import Coding, Concept, Identifier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from storage.model.columns import Row
     from storage.record import Record
 
 VISIT_NUMBER = sid("visit-number")
@@ -31,12 +29,6 @@ TYPE_OF_CLASS = {
     "AMB": "clinic",
 }
 """Code of v3-ActCode -> our encounter type, where no type of our own is given."""
-
-
-def codings(record: Record, element: str) -> Iterator[Row]:
-    """Yield the coding rows of an element of the resource itself, in order."""
-    for concept in record.rows(Concept, None, element):
-        yield from record.rows(Coding, concept["id"], element)
 
 
 def set_visit_number(record: Record) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mappings.order_facts import MODALITY
-from mappings.v2types import compact
+from mappings.v2fields import entity
+from mappings.v2types import compact, ei, typed
 
 DCM = "http://dicom.nema.org/resources/ontology/DCM"
 
@@ -53,6 +54,13 @@ def modality(repetition: Repetition, context: V2Context) -> Value:
         return None
     own, dicom = found
     return {"coding": [{"system": MODALITY, "code": own}, {"system": DCM, "code": dicom}]}
+
+
+def placer_group(repetition: Repetition, context: V2Context) -> Value:
+    """ORC-4 -> the number of the placer's group: an EI; since 2.8.2, and of some before, half of an EIP."""
+    if context.version >= "2.8.2" or repetition.component(1, 2) or repetition.component(2, 2):
+        return entity(1, "PGN")(repetition, context)
+    return typed(ei, "PGN")(repetition, context)
 
 
 def as_needed(repetition: Repetition, context: V2Context) -> Value:

@@ -45,7 +45,11 @@ CONTACT = Mapping(
             (V2("NK1-3", of_table("0063")), V2("NK1-7", of_table("0131"))),
         ),
         single("name", HUMAN_NAME, "NK1-2"),
-        many("telecom", CONTACT_POINT, "NK1-5 NK1-6 NK1-40 NK1-41"),
+        many(
+            "telecom",
+            CONTACT_POINT,
+            tuple(V2(f"NK1-{number}", telephone()) for number in (5, 6, 40, 41)),
+        ),
         single("address", ADDRESS, "NK1-4"),
         one("gender", PatientContact.gender, GENDER, "NK1-15"),
         linked("organization", PatientContact.organization, REFERENCE, V2("NK1-13", organization_named)),
@@ -85,7 +89,7 @@ PATIENT = Mapping(
         many(
             "telecom",
             CONTACT_POINT,
-            (V2("PID-13", telephone("home")), V2("PID-14", telephone("work")), "PID-40"),
+            (V2("PID-13", telephone("home")), V2("PID-14", telephone("work")), V2("PID-40", telephone())),
             "telecom:token phone:token email:token",
         ),
         one("gender", Patient.gender, GENDER, "PID-8", "gender:token"),

@@ -43,7 +43,7 @@ from mappings.order_workflow import (
     drop_stale_word,
     no_contradiction,
 )
-from mappings.resources.order_fields import INTENT, as_needed, instruction, priority
+from mappings.resources.order_fields import INTENT, as_needed, instruction, placer_group, priority
 from mappings.search import column
 from mappings.v2fields import inner_concept, note, of_table, text
 from mappings.v2types import ei, typed
@@ -141,7 +141,7 @@ SERVICE_REQUEST = Mapping(
         one("instantiatesUri", ServiceOrder.instantiates_uri, LIST, search="instantiates-uri:uri"),
         many("basedOn", REFERENCE, search="based-on:reference"),
         many("replaces", REFERENCE, search="replaces:reference"),
-        single("requisition", IDENTIFIER, V2("ORC-4", typed(ei, "PGN")), "requisition:token"),
+        single("requisition", IDENTIFIER, V2("ORC-4", placer_group), "requisition:token"),
         woven("status", COLUMNS, RequestStatusCodec(), "status:token"),
         one("intent", ServiceOrder.intent, coded(INTENT), "OBR-11", "intent:token"),
         many("category", CODEABLE_CONCEPT, V2("OBR-24", of_table("0074")), "category:token"),
@@ -159,7 +159,11 @@ SERVICE_REQUEST = Mapping(
         ),
         one("doNotPerform", ServiceOrder.do_not_perform, BOOL),
         single("code", CODEABLE_CONCEPT, "OBR-4 OBR-44", "code:token"),
-        many("orderDetail", CODEABLE_CONCEPT, (V2("TQ1-11", instruction(0)), V2("OBR-27", instruction(8)))),
+        many(
+            "orderDetail",
+            CODEABLE_CONCEPT,
+            (V2("TQ1-11", instruction(0)), V2("OBR-27", instruction(8)), V2("ORC-7", instruction(8))),
+        ),
         one("quantityQuantity", ServiceOrder.quantity, QUANTITY, "TQ1-2"),
         linked(
             "subject", ServiceOrder.patient, REFERENCE, search="patient:reference:Patient subject:reference"

@@ -316,8 +316,3 @@ def clearance_of(value: bool | str | None) -> str | None:
     if isinstance(value, bool):
         return "cleared" if value else "pending"
     return value
-
-
-def is_cleared(clearance: str | None) -> bool | None:
-    """Return a clearance as the JSON boolean: whether the patient is cleared; None where nothing is known."""
-    return None if clearance is None else clearance in _CLEARED

@@ -57,7 +57,7 @@ def retracts(status: str, others: Iterable[str]) -> bool:
     """Tell whether a report that became ``status`` (or is deleted: in error) takes its order back to
     completed.
     """
-    return status in (ERROR, "cancelled") and not has_final(others)
+    return status == ERROR and not has_final(others)
 
 
 def judge(before: str | None, wanted: str) -> None:

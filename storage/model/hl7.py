@@ -79,6 +79,12 @@ class Hl7Message(
         index(
             "peer_id", "id", where="direction = 'out' AND finished_at IS NULL", name="ix_hl7_message_outbox"
         ),
+        index(
+            *("peer_id", "lane", "id"),
+            where="direction = 'out' AND finished_at IS NULL",
+            name="ix_hl7_message_lane",
+        ),
+        index("peer_id", "id", where="direction = 'out' AND status = 'sent'", name="ix_hl7_message_sent"),
         index("duplicate_of_id", where="duplicate_of_id IS NOT NULL"),
         index("reply_to_id", where="reply_to_id IS NOT NULL"),
         index("replay_of_id", where="replay_of_id IS NOT NULL"),

@@ -11,7 +11,9 @@ class Hl7Destination(Table, name="hl7_destination", constraints=(sa.PrimaryKeyCo
     """What a peer is told and how; where and in which version the peer itself says.
 
     Orders go in ``order_message`` (NULL: none), those of ``order_types`` (NULL: all). Results go with
-    ``results``: with ``own_only`` those of orders that the peer itself has sent.
+    ``results``: with ``own_only`` those of orders that the peer itself has sent. ``status_message`` tells
+    it of the state of orders that it has sent; ``echo`` of what it did itself, too. ``accept_ack`` and
+    ``application_ack`` are MSH-15 and MSH-16; ``tls_ca`` are certificates (PEM) that sign the peer's.
     """
 
     peer = Link("hl7_peer", required=True, ondelete="CASCADE")
@@ -27,3 +29,11 @@ class Hl7Destination(Table, name="hl7_destination", constraints=(sa.PrimaryKeyCo
     most_retry_seconds = Integer(required=True, default="300")
     most_attempts = Integer(required=True, default="10")
     is_active = Boolean(required=True, default="true")
+    status_message = Code("ORM_O01", "OML_O21", "ORR_O02")
+    echo = Boolean(required=True, default="false")
+    accept_ack = Code("AL", "NE")
+    application_ack = Code("AL", "NE", "ER")
+    application_seconds = Integer(required=True, default="60")
+    tls = Boolean(required=True, default="false")
+    tls_name = Text(255)
+    tls_ca = Text()

@@ -22,7 +22,10 @@ def main() -> None:
     """Read the arguments and run."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument(
-        "word", nargs="?", default="", help="a module (session, gateway, search, bulk) or part of a scenario"
+        "word",
+        nargs="?",
+        default="",
+        help="a module (session, gateway, messages, search, bulk) or part of a scenario",
     )
     parser.add_argument(
         "--quick",
@@ -55,12 +58,14 @@ def _chosen(word: str) -> dict[str, Bench]:
     all_of_them: dict[str, Bench] = {
         "bench_session": _session,
         "bench_gateway": bench_gateway.run,
+        "bench_messages": bench_gateway.run_messages,
         "bench_search": bench_search.run,
         "bench_bulk": bench_bulk.run,
     }
     named = {name: bench for name, bench in all_of_them.items() if word in name}
     holding = {
         "bench_gateway": bench_gateway.matches(word),
+        "bench_messages": bench_gateway.matches_message(word),
         "bench_search": bench_search.matches(word),
         "bench_bulk": bench_bulk.matches(word),
     }

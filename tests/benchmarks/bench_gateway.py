@@ -16,10 +16,11 @@ from rich.table import Table
 from storage import cluster, embedded
 from tests.benchmarks import bare
 from tests.benchmarks.load import Job, Loader, Outcome
-from tests.benchmarks.scenarios import SCENARIOS, Scenario, kept
+from tests.benchmarks.scenarios import MESSAGES, SCENARIOS, Scenario, kept
 from tests.wire.gateway import Gateway
 
 CLIENTS = (1, 10)
+SENDERS = (1, 4, 16)
 AT_MOST_A_SECOND = 2500
 """Requests made ready for each second, where none may be sent twice."""
 
@@ -142,6 +143,21 @@ def matches(word: str) -> bool:
     return any(word in scenario.name for scenario in SCENARIOS)
 
 
+def matches_message(word: str) -> bool:
+    """Whether the name of any message holds a word."""
+    return any(word in scenario.name for scenario in MESSAGES)
+
+
+def run_messages(folder: Path, console: Console, word: str, *, quick: bool) -> None:
+    """Measure messages over MLLP: each is committed, and on the disk, before its AA leaves."""
+    chosen = [scenario for scenario in MESSAGES if word in scenario.name]
+    with started(folder, 0.5 if quick else 4.0, console) as bench:
+        commit = _commit_row(bench)
+        rows = [bench.measure(scenario, senders) for scenario in chosen for senders in SENDERS]
+    console.print(table([commit, *rows], {scenario.name for scenario in chosen}))
+    _tell_refused(console, rows)
+
+
 def run(folder: Path, console: Console, word: str, *, quick: bool) -> None:
     """Measure the scenarios whose names hold the word, and print one table."""
     chosen = [scenario for scenario in SCENARIOS if word in scenario.name]
@@ -164,6 +180,10 @@ def run(folder: Path, console: Console, word: str, *, quick: bool) -> None:
         used = memory(bench.gateway.processes()), memory(bench.databases())
     console.print(table(rows, {scenario.name for scenario in chosen if scenario.writes}))
     console.print(f"resident memory after load: gateway {used[0]:.0f} MiB, PostgreSQL {used[1]:.0f} MiB")
+    _tell_refused(console, rows)
+
+
+def _tell_refused(console: Console, rows: list[Row]) -> None:
     for row in rows:
         if row.outcome.refused:
             console.print(
@@ -209,8 +229,8 @@ def table(rows: list[Row], writes: set[str]) -> Table:
         made.add_column(name, justify="right", no_wrap=True)
     reference = {(row.name, row.clients): 1 / row.rate for row in rows if row.name in (BARE, COMMIT)}
     for row in rows:
-        bare_time = reference[(COMMIT, 1) if row.name in writes else (BARE, row.clients)]
-        ratio = "" if row.name in (BARE, COMMIT) else f"{1 / row.rate / bare_time:.1f}"
+        bare_time = reference.get((COMMIT, 1) if row.name in writes else (BARE, row.clients))
+        ratio = f"{1 / row.rate / bare_time:.1f}" if bare_time and row.name not in (BARE, COMMIT) else ""
         made.add_row(row.name, str(row.clients), *figures(row), ratio)
     return made
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import psycopg
-import sqlalchemy as sa
 
 from storage.session import Store, driver_url
 from tests.benchmarks import Ratio, seconds
 
 
 def measure(url: str, *, quick: bool = False) -> list[Ratio]:
-    """A read, a SQLAlchemy read and a transaction, each through the store and on a bare connection."""
+    """A read and a transaction, each through the store and on a bare connection."""
     store = Store(url, pool_size=2)
     rounds = 200 if quick else 1500
-    statement = sa.text("SELECT 1")
 
     def nothing() -> None:
         with store.connection():
@@ -22,10 +20,6 @@ def measure(url: str, *, quick: bool = False) -> list[Ratio]:
     def read() -> None:
         with store.connection() as connection:
             connection.execute("SELECT 1").fetchone()
-
-    def read_by_sqlalchemy() -> None:
-        with store.sql() as connection:
-            connection.execute(statement).scalar()
 
     def write() -> None:
         with store.transaction() as session:
@@ -44,7 +38,6 @@ def measure(url: str, *, quick: bool = False) -> list[Ratio]:
         found = [
             Ratio("check a connection out and in (bare: a read)", seconds(nothing, rounds), one_read),
             Ratio("read", seconds(read, rounds), one_read),
-            Ratio("read by SQLAlchemy", seconds(read_by_sqlalchemy, rounds), one_read),
             Ratio("transaction with one statement", seconds(write, rounds), one_write),
         ]
     store.close()

@@ -90,10 +90,33 @@ def orm(number: str, place: int) -> bytes:
     )
 
 
+ANALYTES = (
+    ("718-7", "Hemoglobin", "g/dL"),
+    ("2160-0", "Creatinine", "mg/dL"),
+    ("2951-2", "Sodium", "mmol/L"),
+    ("2823-3", "Potassium", "mmol/L"),
+    ("2075-0", "Chloride", "mmol/L"),
+    ("2028-9", "Carbon dioxide", "mmol/L"),
+    ("3094-0", "Urea nitrogen", "mg/dL"),
+    ("2345-7", "Glucose", "mg/dL"),
+    ("17861-6", "Calcium", "mg/dL"),
+    ("2885-2", "Protein", "g/dL"),
+    ("1751-7", "Albumin", "g/dL"),
+    ("1975-2", "Bilirubin", "mg/dL"),
+    ("6768-6", "Alkaline phosphatase", "U/L"),
+    ("1920-8", "AST", "U/L"),
+    ("1742-6", "ALT", "U/L"),
+    ("6690-2", "Leukocytes", "10*3/uL"),
+    ("789-8", "Erythrocytes", "10*6/uL"),
+    ("4544-3", "Hematocrit", "%"),
+    ("777-3", "Platelets", "10*3/uL"),
+    ("787-2", "MCV", "fL"),
+)
+"""What the twenty results of a message are: LOINC code, name, unit."""
+
+
 def oru(number: str, place: int) -> bytes:
-    """A framed ORU^R01 with four observations of one of 500 patients."""
-    values = (("718-7", "Hemoglobin", "13.2", "g/dL"), ("2160-0", "Creatinine", "0.9", "mg/dL"))
-    values += (("2951-2", "Sodium", "140", "mmol/L"), ("2823-3", "Potassium", "4.1", "mmol/L"))
+    """A framed ORU^R01 with twenty results of one of 500 patients, of an order that is not known."""
     return _frame(
         f"MSH|^~\\&|LAB|CITY|SUTURE|OR|20260110093000||ORU^R01|r{number}|P|2.5.1",
         _pid(place),
@@ -101,8 +124,8 @@ def oru(number: str, place: int) -> bytes:
         f"OBR|1|{number}^EHR|F{number}^LAB|24323-8^Metabolic panel^LN|||20260110090000"
         "|||||||||||||||20260110093000||CH|F",
         *(
-            f"OBX|{n}|NM|{code}^{name}^LN||{value}|{unit}^^UCUM|||||F|||20260110090000"
-            for n, (code, name, value, unit) in enumerate(values, 1)
+            f"OBX|{n}|NM|{code}^{name}^LN||{n + place % 9}.{n}|{unit}^^UCUM|1-30|N|||F|||20260110090000"
+            for n, (code, name, unit) in enumerate(ANALYTES, 1)
         ),
     )
 

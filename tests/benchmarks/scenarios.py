@@ -102,6 +102,8 @@ SCENARIOS = (
         once=True,
         writes=True,
     ),
+)
+MESSAGES = (
     Scenario("ORM^O01", lambda run, n: orm(f"{run}{n}", n), once=True, protocol="mllp", writes=True),
-    Scenario("ORU^R01", lambda run, n: oru(f"{run}{n}", n), once=True, protocol="mllp", writes=True),
+    Scenario("ORU^R01, 20 OBX", lambda run, n: oru(f"{run}{n}", n), once=True, protocol="mllp", writes=True),
 )

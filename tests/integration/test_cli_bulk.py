@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 
 from gateway.bulk import commands
 from gateway.cli import suture
-from mappings.flat.asked import NAMES
+from storage.flat import FILTERS
 from storage.session import Store
 from tests.fixtures.sheets import LEAST, least, sheet
 
@@ -177,7 +177,7 @@ def test_an_export_is_narrowed_as_the_list_is(run: Command) -> None:
     told = run(0, "export", "-", "--format", "json", "--sex", "F").stdout
     assert [each["mrn"] for each in json.loads(told)] == ["M2"]
     assert "sex" in run(1, "export", "-", "--sex", "Q").stderr
-    assert tuple(name.replace("_", "-") for name in NAMES) == commands._FILTERS
+    assert tuple(name.replace("_", "-") for name in FILTERS) == commands._FILTERS
 
 
 def test_an_export_that_fails_leaves_the_file_as_it_was(run: Command) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -143,3 +144,23 @@ def test_what_is_told_of_the_corpus_is_what_the_gateway_stores(
                     differ.append(path.name)
     assert differ == []
     assert seen > 30
+
+
+def test_no_field_of_the_corpus_is_untold(corpus: Path) -> None:
+    untold, counts, refused = dict[str, list[str]](), Counter[str](), Counter[str]()
+    for path in sorted((corpus / "hl7v2").glob("*.*")):
+        payloads = messages_of_file(path.read_bytes()) if path.suffix != ".md" else []
+        for number, each in enumerate(outlooks(payloads, times.UTC, new_id, now), 1):
+            counts += each.counts
+            refused += Counter([each.refusal.code] if each.refusal else [])
+            found = [
+                fate.place
+                for fate in each.fates
+                if fate.kind == "untold" or not (fate.elements or fate.notes)
+            ]
+            if found:
+                untold[f"{path.name} {number}"] = found
+    assert untold == {}
+    # Only what is of a type that is not served, or misses what it must have, is refused at all.
+    assert set(refused) <= {"100", "101", "200", "201", "203", "204", "205"}
+    assert counts["mapped"] > 10_000 > counts["warned"]

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gateway.cli import suture
-from storage import outbox, peers
+from storage import destinations, peers
 from storage.session import driver_url
 
 
@@ -45,10 +45,10 @@ def test_what_a_peer_is_told_is_set_kept_and_listed(command: Command) -> None:
     assert told.strip() == "LAB is told of orders (LAB) by ORM_O01 and results of its orders"
     assert "127.0.0.1:2576" in command.good("destination", "list")
     with psycopg.connect(driver_url(command.url)) as connection:
-        (target,) = outbox.destinations(connection)
+        (target,) = destinations.destinations(connection)
         peer = peers.find(connection, "LAB")
         assert peer is not None
-        settings = outbox.settings_of(connection, peer.id)
+        settings = destinations.settings_of(connection, peer.id)
     assert (target.name, target.port, target.ack_seconds, target.order_types) == ("LAB", 2576, 5, ["LAB"])
     assert settings is not None
     assert settings.results
@@ -64,3 +64,47 @@ def test_unknown_peers_and_types_are_refused(command: Command) -> None:
     refused = command("destination", "set", "LAB", "--order-types", "DIET")
     assert refused.exit_code == 2
     assert "DIET is no type of orders" in refused.output
+
+
+def test_all_settings_are_shown_and_a_destination_is_taken_away(command: Command) -> None:
+    told = ("--states", "ORR_O02", "--accept-ack", "AL", "--application-ack", "AL", "--tls", "--echo")
+    assert "what becomes of its orders by ORR_O02" in command.good("destination", "set", "LAB", *told)
+    shown = " ".join(command.good("destination", "show", "LAB").split())
+    for words in ("status_message │ ORR_O02", "accept_ack │ AL", "tls │ yes", "order_message │ │"):
+        assert words in shown
+    command.good("destination", "set", "LAB", "--states", "none", "--application-ack", "none")
+    assert "application_ack │ │" in " ".join(command.good("destination", "show", "LAB").split())
+    assert "LAB is told nothing any more; 0 given up" in command.good("destination", "remove", "LAB")
+    assert command("destination", "show", "LAB").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--states", "ORR_O02"), "--accept-ack"),
+        (("--application-ack", "NE"), "--accept-ack"),
+        (("--retry-seconds", "100", "--most-retry-seconds", "10"), "--most-retry-seconds"),
+    ],
+)
+def test_what_cannot_be_is_refused(command: Command, words: tuple[str, ...], why: str) -> None:
+    refused = command("destination", "set", "LAB", *words)
+    assert refused.exit_code == 2
+    assert why in refused.output
+
+
+def test_what_waits_is_listed_given_up_and_sent_again(command: Command) -> None:
+    command.good("destination", "set", "LAB", "--orders", "ORM_O01")
+    with psycopg.connect(driver_url(command.url)) as connection:
+        peer = peers.find(connection, "LAB")
+        assert peer is not None
+        connection.execute(
+            "INSERT INTO hl7_message (id, direction, peer_id, raw, sha256, status, lane, received_at,"
+            " control_id) VALUES (gen_random_uuid(), 'out', %s, 'MSH', '', 'queued', 'P/1', now(), 'A1')",
+            [peer.id],
+        )
+    assert "A1" in command.good("destination", "queue", "LAB")
+    assert command("destination", "drop", "LAB").exit_code == 2
+    assert "1 given up" in command.good("destination", "drop", "LAB", "--all")
+    assert "given up by hand" in command.good("destination", "queue", "LAB", "--dead")
+    assert "1 queued again" in command.good("destination", "resend", "LAB")
+    assert "A1" in command.good("destination", "queue", "LAB")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -141,6 +142,33 @@ def test_a_database_that_was_killed_recovers(embedded_dir: Path) -> None:
     gateway.communicate()
     with start_embedded(embedded_dir, durable=False) as server:
         assert value(server.url, "SELECT n FROM kept") == 7
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("below", ["data", "a" * 100], ids=["short path", "long path"])
+def test_a_server_that_is_killed_is_started_again_under_the_same_url(embedded_dir: Path, below: str) -> None:
+    embedded_dir.chmod(0o711)
+    with start_embedded(embedded_dir / below) as server:
+        url = server.url
+        keep_a_row(url)
+        for _ in range(2):
+            for pid in cluster.processes(server.folder):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            with pytest.raises(psycopg.OperationalError):
+                value(url, "SELECT n FROM kept")
+            deadline = time.monotonic() + 30
+            while not answers(url):
+                assert time.monotonic() < deadline, "the server was not started again"
+                time.sleep(0.1)
+            assert (server.url, value(url, "SELECT n FROM kept")) == (url, 7)
+    assert cluster.processes(server.folder) == []
+
+
+def answers(url: str) -> bool:
+    with suppress(psycopg.OperationalError):
+        return value(url, "SELECT true") is True
+    return False
 
 
 def test_a_pid_file_that_names_a_foreign_process_does_not_block_the_start(embedded_dir: Path) -> None:

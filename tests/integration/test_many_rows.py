@@ -57,3 +57,14 @@ def test_what_was_copied_is_updated_and_deleted_together(records: Records) -> No
     assert rendered_again(records, "Patient", made[-1]) == stored
     gone = [Entry(place, "DELETE", f"Patient/{name}") for place, name in enumerate(made)]
     assert {item.version.version for item in transaction.run(context, gone) if item.version} == {3}
+
+
+@pytest.mark.parametrize("count", [1, 9, 10, 11, 19, 20, 21, 39, 40, 41, MANY, MANY + 1])
+def test_however_many_rows_a_table_gets_each_is_there_once_and_in_its_place(
+    records: Records, count: int
+) -> None:
+    told = [{"system": "phone", "value": f"+1 555 {place:04d}"} for place in range(count)]
+    made = records.create(FHIR, "Patient", {"resourceType": "Patient", "telecom": told})
+    assert made.content is not None
+    assert DECODER.decode(made.content)["telecom"] == told
+    assert rendered_again(records, "Patient", made.fhir_id) == made.content

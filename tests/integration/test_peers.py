@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import psycopg
 import pytest
 from click.testing import CliRunner, Result
 
@@ -87,6 +88,22 @@ def test_two_peers_share_neither_name_nor_sender(peer: Command) -> None:
     assert "there is a peer ehr already" in peer.failed(1, "add", "ehr", "--sending-app", "LAB")
     same = ("--sending-app", "EHR", "--sending-facility", "CITY")
     assert "another peer has that name" in peer.failed(1, "add", "other", *same)
+
+
+def test_what_is_told_of_peers_stands_in_the_audit_trail(peer: Command) -> None:
+    peer.good("add", "ehr", "--sending-app", "EHR", "--authority", "CITY=http://city.example.org/mrn")
+    peer.good("change", "ehr", "--strictness", "strict", "--authority", "CITY=")
+    peer.failed(2, "change", "ehr", "--charset", "EBCDIC")
+    peer.failed(1, "add", "ehr", "--sending-app", "LAB")
+    with psycopg.connect(peer.url) as connection:
+        told = connection.execute(
+            "SELECT action, interface, username, detail FROM audit_event e"
+            " JOIN app_user u ON u.id = e.actor_id WHERE resource_type = 'hl7_peer' ORDER BY at, e.id"
+        ).fetchall()
+    assert told == [
+        ("C", "system", "system", {"peer": "ehr", "fields": ["authorities", "sending_app"]}),
+        ("U", "system", "system", {"peer": "ehr", "fields": ["authorities", "strictness"]}),
+    ]
 
 
 def test_a_peer_that_is_not_there_is_not_changed(peer: Command) -> None:

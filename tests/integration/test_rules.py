@@ -6,111 +6,32 @@ https://hl7.org/fhir/R4/request.html#statemachine and https://hl7.org/fhir/R4/ev
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import msgspec
 import pytest
 
 from gateway import errors
-from gateway.records import Caller, Records, Written
+from gateway.records import Records
 from gateway.unit import Unit
-from mappings import board
 from mappings.element import IllegalTransition, Refused, ext
 from mappings.order_workflow import bring_about_walk
 from mappings.workflow.orders import walk
 from tests.fixtures.records import FHIR
 from tests.fixtures.server import Fhir, outcome
-
-NATIVE = Caller("rest")
-HL7 = Caller("hl7v2")
-SUBJECT = {"subject": {"reference": "Patient/p1"}}
-REASON = "http://hl7.org/fhir/StructureDefinition/request-statusReason"
-FINAL = {"status": "final"}
-
-
-@pytest.fixture
-def ward(records: Records) -> Records:
-    """Two patients."""
-    for name in ("p1", "p2"):
-        put(records, "Patient", name)
-    return records
-
-
-def put(ward: Records, kind: str, name: str, **elements: Any) -> Written:
-    return ward.update(FHIR, kind, name, {"resourceType": kind, "id": name, **elements})
-
-
-def order(ward: Records, status: str = "active", name: str = "o1", **elements: Any) -> Written:
-    return put(ward, "ServiceRequest", name, **{"status": status, "intent": "order", **SUBJECT, **elements})
-
-
-def report(ward: Records, status: str = "final", name: str = "r1", to: str = "o1", **more: Any) -> Written:
-    elements = {"code": {"text": "Knee"}, "basedOn": [{"reference": f"ServiceRequest/{to}"}], **SUBJECT}
-    return put(ward, "DiagnosticReport", name, **{"status": status, **elements, **more})
-
-
-def procedure(
-    ward: Records, status: str = "preparation", name: str = "x1", to: str | None = "o1", **more: Any
-) -> Written:
-    linked = {"basedOn": [{"reference": f"ServiceRequest/{to}"}]} if to else {}
-    return put(ward, "Procedure", name, **{"status": status, **SUBJECT, **linked, **more})
-
-
-def encounter(ward: Records, status: str, name: str = "e1", patient: str = "p1") -> Written:
-    subject = {"subject": {"reference": f"Patient/{patient}"}}
-    return put(ward, "Encounter", name, status=status, **{"class": {"code": "IMP"}}, **subject)
-
-
-def row(ward: Records, kind: str, name: str) -> dict[str, Any]:
-    return dict(ward.unit(FHIR, lambda unit: unit.get(kind, name)).main)
-
-
-def standing(ward: Records, name: str = "o1") -> tuple[str, bool]:
-    """Where an order stands: its workflow status, and whether it is on hold."""
-    found = row(ward, "ServiceRequest", name)
-    return found["status"], found["on_hold"]
-
-
-def steps(ward: Records) -> list[tuple[str | None, str]]:
-    """The steps that orders took, oldest first."""
-    with ward.store.connection() as connection:
-        return connection.execute(
-            "SELECT from_status, to_status FROM order_status_event ORDER BY ctid"
-        ).fetchall()
-
-
-def chained(told: list[tuple[str | None, str]]) -> bool:
-    return all(before[1] == after[0] for before, after in pairwise(told))
-
-
-def move(ward: Records, told: dict[str, Any], override: str | None = None, name: str = "x1") -> None:
-    """Change a procedure as the OR board does."""
-
-    def work(unit: Unit) -> None:
-        record = unit.get("Procedure", name)
-        unit.override_reason = override
-        board.change(record, told, unit.author.at, unit.author.actor_id, unit.new_id)
-        unit.touch(record, "patch")
-        unit.flush()
-
-    ward.unit(NATIVE, work)
-
-
-SLOT = {
-    "scheduled_start": "2026-11-20T08:00:00Z",
-    "scheduled_end": "2026-11-20T10:00:00Z",
-    "scheduled_location": {"display": "OR 3"},
-}
-
-
-def booked(ward: Records, **told: Any) -> None:
-    """An order whose procedure has a slot and a room."""
-    order(ward)
-    procedure(ward)
-    move(ward, {"surgical_status": "workup"})
-    move(ward, {**SLOT, **told, "surgical_status": "scheduled"})
-
+from tests.fixtures.ward import (
+    FINAL,
+    HL7,
+    chained,
+    encounter,
+    order,
+    procedure,
+    put,
+    report,
+    row,
+    standing,
+    steps,
+)
 
 # --- reports ---------------------------------------------------------------------------------------------
 
@@ -322,128 +243,6 @@ def test_steps_that_a_message_tells_begin_where_the_order_stands(ward: Records) 
         ("on_hold", "in_progress"),
         ("in_progress", "completed"),
     ]
-
-
-# --- readiness and slots ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("lost", [{"scheduled_start": None}, {"scheduled_location": None}])
-@pytest.mark.parametrize("override", [None, "life at risk"])
-def test_a_booked_procedure_keeps_slot_and_room(
-    ward: Records, lost: dict[str, Any], override: str | None
-) -> None:
-    booked(ward)
-    with pytest.raises(Refused) as refused:
-        move(ward, lost, override)
-    assert refused.value.kind == "required"
-    assert row(ward, "Procedure", "x1")["surgical_status"] == "scheduled"
-
-
-def test_an_update_that_drops_the_slot_of_a_booked_procedure_is_refused(ward: Records) -> None:
-    booked(ward)
-    parts = [{"url": "surgicalStatus", "valueCode": "scheduled"}]
-    with pytest.raises(Refused) as refused:
-        procedure(ward, extension=[{"url": ext("or-readiness"), "extension": parts}])
-    assert refused.value.expression.endswith("extension('scheduledPeriod')")
-    procedure(ward, note=[{"text": "left out, so kept"}])
-    assert row(ward, "Procedure", "x1")["scheduled_start"] == SLOT["scheduled_start"]
-
-
-@pytest.mark.parametrize(
-    ("change", "step"),
-    [
-        ({"cardiology_clearance": False}, "near_ready"),
-        ({"stress_test_status": "ordered"}, "near_ready"),
-        ({"consent_status": "refused", "barriers": ["labs", "bed"]}, "workup"),
-        ({"estimated_minutes": 90}, "ready"),
-    ],
-)
-def test_a_ready_case_falls_back_when_its_guards_no_longer_hold(
-    ward: Records, change: dict[str, Any], step: str
-) -> None:
-    procedure(ward, to=None)
-    move(ward, {"surgical_status": "ready"})
-    move(ward, change)
-    assert row(ward, "Procedure", "x1")["surgical_status"] == step
-
-
-def test_a_slot_does_not_end_before_it_starts(ward: Records) -> None:
-    procedure(ward, to=None)
-    with pytest.raises(Refused) as refused:
-        move(ward, SLOT | {"scheduled_end": "2026-11-20T07:59:00Z"})
-    assert errors.problem_of(refused.value).status == 422
-    move(ward, SLOT | {"scheduled_end": SLOT["scheduled_start"]})
-
-
-def test_the_order_follows_when_its_procedure_is_booked_again_or_given_back(ward: Records) -> None:
-    booked(ward)
-    assert row(ward, "ServiceRequest", "o1")["scheduled_at"] == SLOT["scheduled_start"]
-    later = {"scheduled_start": "2026-11-27T08:00:00Z", "scheduled_end": "2026-11-27T10:00:00Z"}
-    move(ward, later)
-    assert row(ward, "ServiceRequest", "o1")["scheduled_at"] == later["scheduled_start"]
-    move(ward, {"surgical_status": "workup"})
-    assert standing(ward) == ("ordered", False)
-    assert row(ward, "ServiceRequest", "o1")["scheduled_at"] is None
-    assert steps(ward) == [
-        (None, "ordered"),
-        ("ordered", "scheduled"),
-        ("scheduled", "scheduled"),
-        ("scheduled", "ordered"),
-    ]
-
-
-def test_an_order_stays_booked_for_its_other_procedure(ward: Records) -> None:
-    booked(ward)
-    procedure(ward, name="x2")
-    move(ward, {"surgical_status": "workup"}, name="x2")
-    second = {"scheduled_start": "2026-12-01T08:00:00Z", "scheduled_end": "2026-12-01T09:00:00Z"}
-    move(ward, SLOT | second | {"surgical_status": "scheduled"}, name="x2")
-    move(ward, {"surgical_status": "workup"}, name="x2")
-    assert standing(ward) == ("scheduled", False)
-    assert row(ward, "ServiceRequest", "o1")["scheduled_at"] == SLOT["scheduled_start"]
-
-
-def overrides(ward: Records) -> list[tuple[str, list[str]]]:
-    """The overrides that the audit trail tells of: why, and what they lifted."""
-    with ward.store.connection() as connection:
-        rows = connection.execute("SELECT detail FROM audit_event WHERE action = 'E' ORDER BY at").fetchall()
-    return [(found[0]["reason"], found[0]["lifted"]) for found in rows]
-
-
-def test_an_override_is_audited_with_its_reason_and_what_it_lifted(ward: Records) -> None:
-    procedure(ward, to=None)
-    move(ward, {"surgical_status": "workup", "consent_status": "needed"})
-    move(ward, SLOT | {"surgical_status": "scheduled"}, "life at risk")
-    assert overrides(ward) == [("life at risk", ["consentStatus"])]
-    move(ward, {"barriers": ["labs"]}, "blood is on its way")
-    assert row(ward, "Procedure", "x1")["surgical_status"] == "scheduled"
-    assert overrides(ward)[1:] == [("blood is on its way", ["barrier"])]
-    move(ward, {"barriers": ["labs", "bed"]})
-    assert row(ward, "Procedure", "x1")["surgical_status"] == "workup"
-    assert len(overrides(ward)) == 2
-
-
-def test_an_override_that_lifts_nothing_is_not_audited(ward: Records) -> None:
-    procedure(ward, to=None)
-    move(ward, {"surgical_status": "workup"})
-    move(ward, SLOT | {"surgical_status": "scheduled"}, "just in case")
-    move(ward, {"estimated_minutes": 60}, "just in case")
-    assert overrides(ward) == []
-
-
-def test_an_override_does_not_keep_an_unbooked_case_ready(ward: Records) -> None:
-    procedure(ward, to=None)
-    move(ward, {"surgical_status": "ready"})
-    move(ward, {"barriers": ["labs"]}, "life at risk")
-    assert row(ward, "Procedure", "x1")["surgical_status"] == "near_ready"
-
-
-@pytest.mark.parametrize("told", [{"barriers": [""]}, {"barriers": [" "]}, {"procedure_type": " "}])
-def test_what_is_blank_is_refused(ward: Records, told: dict[str, Any]) -> None:
-    procedure(ward, to=None)
-    with pytest.raises(Refused) as refused:
-        move(ward, told)
-    assert (refused.value.kind, refused.value.expression) == ("value", next(iter(told)))
 
 
 # --- encounters and revived orders -----------------------------------------------------------------------

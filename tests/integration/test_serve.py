@@ -20,8 +20,9 @@ from storage import cluster, migrate
 pytestmark = pytest.mark.slow
 
 PROGRAM = """
-import sys
+import os
 from gateway import log, serve
+serve.STEADY_SECONDS = float(os.environ.get("STEADY_SECONDS", serve.STEADY_SECONDS))
 from gateway.cli import one_line, read_settings
 settings = read_settings({})
 log.configure(settings.log_format)
@@ -149,6 +150,41 @@ def test_a_worker_that_crashes_is_replaced(run: Run, database_url: str) -> None:
         gateway.get("/crash")
     gateway.wait()
     assert gateway.get("/pid") != first
+
+
+def test_a_gateway_that_has_served_does_not_end_when_workers_die_one_after_another(
+    run: Run, database_url: str
+) -> None:
+    gateway = run({"SUTURE_DATABASE_URL": database_url, "STEADY_SECONDS": "0.1"}).wait()
+    for _ in range(3):
+        with pytest.raises(httpx.TransportError):
+            gateway.get("/crash")
+        gateway.wait()
+    status, said = gateway.end()
+    assert status == 0
+    assert "workers die one after another" in said
+
+
+def test_a_gateway_that_is_at_rest_ends_when_it_is_told_to(run: Run, database_url: str) -> None:
+    gateway = run({"SUTURE_DATABASE_URL": database_url, "STEADY_SECONDS": "0.1"}).wait()
+    assert gateway.process.stderr is not None
+    for _ in range(2):
+        gateway.wait()
+        with pytest.raises(httpx.TransportError):
+            gateway.get("/crash")
+    while "workers die one after another" not in gateway.process.stderr.readline():
+        pass
+    assert gateway.end()[0] == 0
+
+
+def test_a_gateway_whose_workers_die_from_the_start_ends(run: Run, database_url: str) -> None:
+    gateway = run({"SUTURE_DATABASE_URL": database_url})
+    for _ in range(2):
+        gateway.wait()
+        with pytest.raises(httpx.TransportError):
+            gateway.get("/crash")
+    gateway.process.communicate(timeout=30)
+    assert gateway.process.returncode == 1
 
 
 def test_workers_end_when_their_parent_is_killed(run: Run, database_url: str) -> None:

@@ -74,9 +74,10 @@ def test_every_field_of_an_applied_message_is_told_of(payloads: list[bytes]) -> 
             for number in segment.filled()
         ]
         assert [fate.place for fate in each.fates] == places
-        assert all(fate.notes or fate.elements or fate.kind == "untold" for fate in each.fates)
+        assert all(fate.notes or fate.elements for fate in each.fates)
+        assert each.counts["untold"] == 0
         if each.refusal is None:
-            assert each.counts["untold"] == 0
+            assert each.counts["refused"] == 0
         else:
             assert each.refusal.code != "207", each.refusal
 

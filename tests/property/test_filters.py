@@ -4,11 +4,9 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage.session import Store
 from tests.fixtures.library import Library
 
 FAMILIES = [None, "Smith", "Smithson", "Doe"]
@@ -25,17 +23,12 @@ Person = dict[str, Any]
 Filter = tuple[str, Callable[[Person], bool]]
 
 
-@pytest.fixture(scope="module")
-def library(store: Store, _wipe: str) -> Library:
-    with store.connection() as connection:
-        connection.execute(_wipe.encode())
-    made = Library(store)
+def write(made: Library) -> None:
     for place, person in enumerate(PEOPLE):
         elements: dict[str, Any] = {name: person[name] for name in ("birthDate", "gender") if person[name]}
         if person["family"]:
             elements["name"] = [{"family": person["family"]}]
         made.put("Patient", f"p{place}", **elements)
-    return made
 
 
 def after(year: str) -> Filter:

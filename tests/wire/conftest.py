@@ -24,6 +24,7 @@ from gateway.mllp.server import Listener
 from gateway.records import Records
 from gateway.settings import Settings
 from storage.session import Store
+from tests.wire.house import House
 from tests.wire.peer import ExpectFrame, HalfClose, Send, Step, call
 
 FRAME_LIMIT = 16 * 1024 * 1024
@@ -36,7 +37,12 @@ class Running:
         self.store = store
         self.port = free_port()
         settings = Settings(mllp_port=self.port, http_port=free_port(), mllp_max_frame_bytes=limit, **more)
-        self.listener = Listener(Records(store, now, new_id), settings)
+        self.records, self.settings = Records(store, now, new_id), settings
+        self.start()
+
+    def start(self) -> None:
+        """Listen, in a loop of its own."""
+        self.listener = Listener(self.records, self.settings)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -113,3 +119,12 @@ def start(clean: Store) -> Iterator[Callable[..., Running]]:
 def listener(start: Callable[[], Running]) -> Running:
     """A listener over an empty database."""
     return start()
+
+
+@pytest.fixture
+def house(clean: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    """A gateway that sends, with short pauses."""
+    monkeypatch.setattr("gateway.mllp.link.FIRST_PAUSE_SECONDS", 0.05)
+    made = House(clean)
+    yield made
+    made.stop()

@@ -6,22 +6,25 @@ https://www.hl7.org/documentcenter/public/wg/inm/mllp_transport_specification.PD
 from __future__ import annotations
 
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import httpx
 import psutil
-
-from tests.wire.conftest import free_port
 
 
 class Gateway:
     """`suture serve` on ports of its own; `start` may be called again after `kill`."""
 
-    def __init__(self, **environment: str) -> None:
-        self.http_port, self.mllp_port = free_port(), free_port()
+    def __init__(self, module: str = "gateway.cli", **environment: str) -> None:
+        """Let a module of Python be run; ``environment`` are its settings."""
+        self._command = [sys.executable, "-m", module, *(["serve"] if module == "gateway.cli" else [])]
+        self.http_port, self.mllp_port = steady_port(), steady_port()
         names = {"SUTURE_HTTP_PORT": str(self.http_port), "SUTURE_MLLP_PORT": str(self.mllp_port)}
         outside = {name: value for name, value in os.environ.items() if not name.startswith("SUTURE_")}
         self._environment = outside | names | environment
@@ -35,17 +38,16 @@ class Gateway:
     def start(self, patience: float = 60) -> float:
         """Start it and wait until it is ready; return the seconds that took."""
         began = time.monotonic()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "gateway.cli", "serve"], env=self._environment, start_new_session=True
-        )
+        self._process = subprocess.Popen(self._command, env=self._environment, start_new_session=True)
         while self._process.poll() is None and time.monotonic() < began + patience:
-            if self._ready():
+            if self.is_ready():
                 return time.monotonic() - began
             time.sleep(0.02)
         self.kill()
         raise AssertionError("the gateway did not become ready")
 
-    def _ready(self) -> bool:
+    def is_ready(self) -> bool:
+        """Whether it says that it can serve."""
         try:
             return httpx.get(f"{self.base}/health/ready", timeout=5).status_code == 200
         except httpx.TransportError:
@@ -62,7 +64,8 @@ class Gateway:
         """Kill all its processes at once (and `others` with them), as a power cut would."""
         killed = [*self.processes(), *others]
         for process in killed:
-            process.send_signal(signal.SIGKILL)
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGKILL)
         if self._process is not None:
             self._process.wait(20)
         psutil.wait_procs(killed, timeout=20)
@@ -72,6 +75,17 @@ class Gateway:
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             self._process.wait(40)
+
+
+def steady_port() -> int:
+    """A free port that the system gives to no caller: those who call a gateway that is down would get it, and
+    be connected with themselves.
+    """
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def is_postgres(process: psutil.Process) -> bool:

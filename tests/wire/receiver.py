@@ -6,11 +6,13 @@ https://www.hl7.org/documentcenter/public/wg/inm/mllp_transport_specification.PD
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from gateway.mllp.framing import Frame, Framer, wrap
 from mappings.er7 import Message, read
@@ -46,6 +48,15 @@ class Receiver:
     most_open: int = 0
     connections: int = 0
     listening: bool = True
+    later: list[tuple[bytes, float]] = field(default_factory=list[tuple[bytes, float]])
+
+    context: ssl.SSLContext | None = None
+    certificates: list[Any] = field(default_factory=list[Any])
+    """What clients said who they are, over TLS."""
+
+    def send_later(self, told: bytes, seconds: float) -> None:
+        """Send something more on the connection of the message in hand, after a while."""
+        self.later.append((told, seconds))
 
     def control_ids(self) -> list[str]:
         """MSH-10 of the messages, in the order in which they came."""
@@ -61,7 +72,14 @@ class Receiver:
         with suppress(OSError):
             while self.listening:
                 connection, _ = server.accept()
-                threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
+                threading.Thread(target=self._meet, args=(connection,), daemon=True).start()
+
+    def _meet(self, connection: socket.socket) -> None:
+        with suppress(OSError):
+            if self.context is not None:
+                connection = self.context.wrap_socket(connection, server_side=True)
+                self.certificates.append(connection.getpeercert() or {})
+            self._talk(connection)
 
     def _talk(self, connection: socket.socket) -> None:
         self.open += 1
@@ -79,6 +97,10 @@ class Receiver:
                         connection.shutdown(socket.SHUT_RDWR)
                     elif told is not None:
                         connection.sendall(told)
+                    while self.later:
+                        more, seconds = self.later.pop()
+                        time.sleep(seconds)
+                        connection.sendall(more)
         self.open -= 1
 
 
@@ -91,10 +113,12 @@ def until(true: Callable[[], bool], seconds: float = 15.0) -> None:
 
 
 @contextmanager
-def receiving(answer: Answer = accept, port: int = 0) -> Generator[Receiver]:
+def receiving(
+    answer: Answer = accept, port: int = 0, context: ssl.SSLContext | None = None
+) -> Generator[Receiver]:
     """A peer that listens, on a port of its own or a given one."""
     server = socket.create_server((HOST, port))
-    peer = Receiver(answer, server.getsockname()[1])
+    peer = Receiver(answer, server.getsockname()[1], context=context)
     threading.Thread(target=peer.serve, args=(server,), daemon=True).start()
     try:
         yield peer

@@ -17,7 +17,6 @@ from storage.errors import Contended
 from tests.wire.conftest import Running
 from tests.wire.messages import acknowledgement, conditions, msa, order
 
-NOBODY = b"PID|1||"
 TIME = r"\d{14}[+-]\d{4}"
 ID = "[0-9a-f]{20}"
 

@@ -91,6 +91,46 @@ def test_a_trailer_that_counts_otherwise_is_warned_about_in_the_last_answer(list
     assert b"BTS-1" in last
 
 
+def test_a_trailer_that_counts_otherwise_is_warned_about_in_a_refusal_too(listener: Running) -> None:
+    payload = batch(order("m1", "A1"), order("m2", "A2", version="9.9"), trailer="BTS|3")
+    _, last = answered(listener, payload, 2)
+    assert (msa(last), conditions(last)) == (("AR", "m2"), [("203", "E"), ("0", "W")])
+
+
+def test_each_batch_of_a_file_is_answered_by_a_batch_of_its_own(clean: Store, start: START) -> None:
+    wants_batches(clean)
+    second = BATCH.replace("B7", "B8")
+    quiet = asked("NE", "NE", "m4", "A4")
+    payload = batch(order("m1", "A1"), order("m2", "A2"))[: -len(b"FTS|1\r")]
+    payload += message(second) + order("m3", "A3") + message("BTS|1", BATCH.replace("B7", "B9")) + quiet
+    (whole,) = answered(start(), payload + message("BTS|1", "FTS|3"), 1)
+    lines = [line.split(b"|") for line in whole.rstrip(b"\r").split(b"\r")]
+    told = [(line[0], line[-1]) for line in lines if line[0] in (b"BHS", b"BTS", b"FTS")]
+    assert told == [
+        (b"BHS", b"B7"),
+        (b"BTS", b"2"),
+        (b"BHS", b"B8"),
+        (b"BTS", b"1"),
+        (b"FTS", b"2"),
+    ]
+    assert [line[2] for line in lines if line[0] == b"MSA"] == [b"m1", b"m2", b"m3"]
+    assert len({line[10] for line in lines if line[0] in (b"FHS", b"BHS")}) == 3
+
+
+def test_messages_before_the_first_batch_are_answered_before_it(clean: Store, start: START) -> None:
+    wants_batches(clean)
+    (whole,) = answered(start(), order("m0", "A0") + batch(order("m1", "A1"), head=(BATCH,)), 1)
+    lines = whole.rstrip(b"\r").split(b"\r")
+    assert [line[:3] for line in lines] == [b"BHS", b"MSH", b"MSA", b"BTS", b"BHS", b"MSH", b"MSA", b"BTS"]
+
+
+def test_an_empty_batch_of_that_peer_is_rejected_as_one(clean: Store, start: START) -> None:
+    with clean.connection() as connection:
+        peers.add(connection, Peer(new_id(), "here", addresses=["127.0.0.1"], batch_replies=True))
+    (whole,) = answered(start(), batch(), 1)
+    assert [line[:6] for line in whole.split(b"\r")[2:4]] == [b"MSH|^~", b"MSA|AR"]
+
+
 def test_a_batch_without_messages_is_rejected(listener: Running) -> None:
     (answer,) = answered(listener, batch(), 1)
     assert (msa(answer), conditions(answer)) == (("AR", ""), [("100", "E")])

@@ -43,6 +43,9 @@ def given(listener: Running) -> str:
         ("KS X 1001", "euc_kr", "김민수"),
         ("BIG-5", "big5", "王小明"),
         ("ISO IR87", "iso2022_jp_2", "花子"),
+        ("~ISO IR87", "iso2022_jp_2", "花子"),
+        ("ASCII~ISO IR87", "iso2022_jp_2", "花子"),
+        ("ASCII~ISO IR87", "ascii", "Ann"),
     ],
 )
 def test_text_is_read_in_the_set_that_the_header_names_and_the_answer_is_written_in_it(
@@ -79,16 +82,21 @@ def test_what_is_neither_labelled_nor_utf_8_is_windows_1252_with_a_warning(liste
     assert [row["charset"] for row in journal(listener.store)] == ["windows-1252"]
 
 
-def test_an_unknown_label_is_warned_about(listener: Running) -> None:
+def test_an_unknown_label_is_warned_about_and_not_copied(listener: Running) -> None:
     (answer,) = listener.send(named(NAME, "KLINGON", "utf-8"))
     assert (msa(answer)[0], conditions(answer)) == ("AA", [("0", "W")])
+    assert answer.split(b"\r")[0].endswith(b"|P|2.5.1")
     assert given(listener) == NAME
 
 
-@pytest.mark.parametrize("label", ["UNICODE UTF-16", "UNICODE UTF-32", "UCS-2"])
-def test_sets_in_which_the_end_of_a_frame_may_be_a_letter_are_refused(listener: Running, label: str) -> None:
+@pytest.mark.parametrize("label", ["UNICODE UTF-16", "UNICODE UTF-32", "UCS-2", "ASCII~UNICODE UTF-16"])
+def test_sets_in_which_the_end_of_a_frame_may_be_a_letter_are_refused_by_the_control_id(
+    listener: Running, label: str
+) -> None:
     (answer,) = listener.send(named("Ann", label, "ascii"))
-    assert (msa(answer)[0], conditions(answer)) == ("AR", [("100", "E")])
+    assert (msa(answer), conditions(answer)) == (("AR", "m1"), [("103", "E")])
+    assert b"|MSH^1^18|" in answer
+    assert answer.split(b"\r")[0].endswith(b"|P|2.5.1")
 
 
 def test_a_control_id_that_is_not_ascii_comes_back_in_the_senders_bytes(listener: Running) -> None:

@@ -214,3 +214,20 @@ def test_whatever_a_header_holds_is_kept_and_answered(clean: Store, fields: list
     assert kept[0]["raw"] == sent or len(answers) != 1
     assert kept[0]["status"] in ("rejected", "error", "applied")
     assert not answers or answers[-1] == kept[0]["ack_raw"]
+
+
+def test_a_control_id_of_what_was_cut_off_or_refused_is_free_for_the_same_sender(listener: Running) -> None:
+    call(listener.port, [Send(b"\x0b" + order("m1", "A1")[:90]), HalfClose(), ExpectClose()])
+    (whole,) = listener.send(order("m1", "A1"))
+    bad = order("m2", "A2").replace(b"4711^^^CITY^MR", b"")
+    refused, mended = listener.send(bad, order("m2", "A2"))
+    assert (msa(whole), conditions(whole)) == (("AA", "m1"), [])
+    assert msa(refused) == ("AE", "m2")
+    assert (msa(mended), conditions(mended)) == (("AA", "m2"), [])
+
+
+def test_two_senders_may_use_the_same_control_id(listener: Running) -> None:
+    other = order("m1", "A2").replace(b"|EHR|CITY|", b"|EHR|TOWN|")
+    answers = listener.send(order("m1", "A1"), other, other.replace(b"|TOWN|", b"||"))
+    assert [(msa(answer), conditions(answer)) for answer in answers] == [(("AA", "m1"), [])] * 3
+    assert states(listener.store) == ["applied"] * 3

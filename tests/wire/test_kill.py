@@ -1,194 +1,232 @@
-"""Nothing that was acknowledged is lost, and nothing is there twice, however often the gateway is killed.
+"""Nothing that was acknowledged is lost and nothing is there twice, whoever is killed and whenever.
 
 HL7 v2.5.1, section 2.9: https://www.hl7.org/implement/standards/product_brief.cfm?product_id=185
 
-`SUTURE_KILL_ROUNDS` makes the rounds of each case more (default 1, or 2 on a given database).
+Twenty senders send orders and results, many of them of the same patients and orders, and send again what is
+not answered; a peer is told of the orders. `SUTURE_KILL_ROUNDS` is how often somebody is killed in each case.
 """
 
 from __future__ import annotations
 
 import os
-import socket
-import threading
+import random
+import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
 
-from gateway.mllp.framing import Frame, Framer, wrap
-from storage import cluster, embedded
-from storage.session import Store
+from gateway.app import new_id
+from mappings.er7 import Message
+from storage import cluster, destinations, embedded, peers
+from storage.destinations import Settings
+from storage.embedded import EmbeddedServer
+from storage.peers import Peer
+from storage.session import Store, driver_url
+from tests.wire.aftermath import check_journal, check_kept, check_records, check_told, check_versions
 from tests.wire.gateway import Gateway
-from tests.wire.messages import msa, order, orders, result, rows, states
-from tests.wire.peer import HOST
+from tests.wire.receiver import Receiver, ack, receiving, until
+from tests.wire.storm import Storm
 
 pytestmark = pytest.mark.slow
 
 # Read when the module is loaded: other tests clear the settings.
 ROUNDS = int(os.environ.get("SUTURE_KILL_ROUNDS", "0"))
-SENDERS = 4
-SECONDS = 0.8
-"""How long senders send before each kill."""
+SENDERS = 20
+SEED = 7
+
+BACKENDS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'suture' ORDER BY random()"
 
 
-class Sender:
-    """Sends orders and their results one after another and remembers which of them were accepted."""
+class House:
+    """A gateway and its database in a folder, and the ways in which each of them may die."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.accepted: set[str] = set()
-        self.waiting: list[tuple[str, bytes]] = []
-        self._count = 0
+    def __init__(self, folder: Path, *, own: bool, workers: str = "1") -> None:
+        """The gateway starts its ``own`` database, or gets the URL of one that outlives it."""
+        self.folder = folder
+        self.killed = Counter[str]()
+        self._server = None if own else EmbeddedServer(folder)
+        told = {"SUTURE_DATA_DIR": str(folder), "SUTURE_WORKERS": workers}
+        if self._server is not None:
+            self._server.start()
+            told["SUTURE_DATABASE_URL"] = self._server.url
+        self.gateway = Gateway(**told)
+        self.gateway.start()
 
-    def stream(self, port: int, stop: threading.Event) -> None:
-        """Send new messages until the connection breaks or `stop` is set."""
-        with socket.create_connection((HOST, port), timeout=20) as connection:
-            while not stop.is_set():
-                for control_id, payload in self._pair():
-                    self.waiting.append((control_id, payload))
-                    if not self._exchange(connection, control_id, payload):
-                        return
+    @property
+    def url(self) -> str:
+        """The URL of the database, which must run."""
+        url = embedded.running_url(self.folder)
+        assert url is not None
+        return url
 
-    def resend(self, port: int) -> None:
-        """Send what was not answered, as often as it takes one connection."""
-        with socket.create_connection((HOST, port), timeout=20) as connection:
-            for control_id, payload in list(self.waiting):
-                assert self._exchange(connection, control_id, payload)
+    def store(self) -> Store:
+        """A store of the test's own."""
+        return Store(self.url, pool_size=1)
 
-    def _pair(self) -> list[tuple[str, bytes]]:
-        self._count += 1
-        number = f"{self.name}-{self._count}"
-        patient = f"{self.name}{self._count % 7}"
-        pair = [order(f"o{number}", number, patient)]
-        if self._count % 2:
-            pair.append(result(f"r{number}", number, patient))
-        return list(zip((f"o{number}", f"r{number}"), pair, strict=False))
+    def kill(self, kind: str) -> None:
+        """Kill, and bring up again what does not come up by itself."""
+        self.killed[kind] += 1
+        getattr(self, f"_kill_{kind}")()
+        until(self.gateway.is_ready, 60)
 
-    def _exchange(self, connection: socket.socket, control_id: str, payload: bytes) -> bool:
-        framer = Framer()
-        try:
-            connection.sendall(wrap(payload))
-            events = framer.feed(connection.recv(65536))
-            while not events:
-                data = connection.recv(65536)
-                if not data:
-                    return False
-                events = framer.feed(data)
-        except OSError:
-            return False
-        assert isinstance(events[0], Frame)
-        assert msa(events[0].payload) == ("AA", control_id)
-        self.accepted.add(control_id)
-        self.waiting.remove((control_id, payload))
-        return True
+    def _kill_gateway(self) -> None:
+        self.gateway.kill()
+        self.gateway.start()
 
+    def _kill_worker(self) -> None:
+        _, worker, *_ = self.gateway.processes()
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.wait(20)
 
-Look = Callable[[], Store]
-"""Opens a store on the gateway's database, while the gateway runs."""
+    def _kill_database(self) -> None:
+        self._end_database()
+        self._restart_database()
 
+    def _kill_worker_and_database(self) -> None:
+        self._end_database()
+        self._kill_worker()
+        # Long enough for a worker to start, and find nothing.
+        time.sleep(3)
+        self._restart_database()
 
-def survive(gateway: Gateway, look: Look, others: Callable[[], list[psutil.Process]], rounds: int) -> None:
-    senders = [Sender(f"K{n}") for n in range(SENDERS)]
-    gateway.start()
-    for _ in range(ROUNDS or rounds):
-        kill_in_mid_stream(gateway, senders, others)
-        gateway.start()
-        check_kept(look, senders)
-        for sender in senders:
-            sender.resend(gateway.mllp_port)
-    check_complete(look, senders)
+    def _kill_both(self) -> None:
+        servers: list[psutil.Process] = []
+        for pid in cluster.processes(self.folder.resolve() / "postgres"):
+            with suppress(psutil.NoSuchProcess):
+                servers.append(psutil.Process(pid))
+        self.gateway.kill(*servers)
+        self._restart_database()
+        self.gateway.start()
 
+    def _kill_backend(self) -> None:
+        with psycopg.connect(driver_url(self.url), autocommit=True) as connection:
+            found = [pid for (pid,) in connection.execute(BACKENDS).fetchall()]
+        os.kill(found[0], signal.SIGKILL)
+        # PostgreSQL ends all others then, and begins anew.
+        until(lambda: not any(psutil.pid_exists(pid) for pid in found))
 
-def kill_in_mid_stream(
-    gateway: Gateway, senders: list[Sender], others: Callable[[], list[psutil.Process]]
-) -> None:
-    stop = threading.Event()
-    before = sum(len(sender.accepted) for sender in senders)
-    threads = [threading.Thread(target=sender.stream, args=(gateway.mllp_port, stop)) for sender in senders]
-    for thread in threads:
-        thread.start()
-    time.sleep(SECONDS)
-    gateway.kill(*others())
-    stop.set()
-    for thread in threads:
-        thread.join(30)
-    assert not any(thread.is_alive() for thread in threads)
-    assert sum(len(sender.accepted) for sender in senders) > before, "nothing was accepted before the kill"
+    def _end_database(self) -> None:
+        while found := cluster.processes(self.folder.resolve() / "postgres"):
+            for pid in found:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
+    def _restart_database(self) -> None:
+        if self._server is not None:
+            self._end_database()
+            self._server.stop()
+            self._server.start()
 
-def check_kept(look: Look, senders: list[Sender]) -> None:
-    """All that was accepted is there, and nothing twice."""
-    store = look()
-    found = orders(store)
-    accepted = {control_id[1:] for sender in senders for control_id in sender.accepted}
-    assert accepted - found.keys() == set()
-    assert {number for number, count in found.items() if count != 1} == set()
-    told = reports(store)
-    results = {name[1:] for sender in senders for name in sender.accepted if name[0] == "r"}
-    assert results - told.keys() == set()
-    assert {number for number, count in told.items() if count != 1} == set()
-    store.close()
-
-
-def check_complete(look: Look, senders: list[Sender]) -> None:
-    """All that was ever sent is there once, and the journal accounts for each message."""
-    check_kept(look, senders)
-    store = look()
-    sent = {control_id for sender in senders for control_id in sender.accepted}
-    assert not any(sender.waiting for sender in senders)
-    assert orders(store).keys() == {control_id[1:] for control_id in sent}
-    assert set(states(store)) <= {"applied", "duplicate"}
-    applied = rows(store, "SELECT control_id FROM hl7_message WHERE status = 'applied'")
-    assert sorted(row["control_id"] for row in applied) == sorted(sent)
-    patients = rows(store, "SELECT value FROM identifier WHERE resource_type = 'Patient' AND value LIKE 'K%'")
-    assert len(patients) == len({row["value"] for row in patients})
-    store.close()
-
-
-def reports(store: Store) -> dict[str, int]:
-    """How many reports there are of each placer's number."""
-    found = rows(
-        store,
-        "SELECT value, count(*) AS n FROM identifier WHERE resource_type = 'DiagnosticReport'"
-        " AND system LIKE '%EHR' GROUP BY value",
-    )
-    return {row["value"]: row["n"] for row in found}
+    def close(self) -> None:
+        """End both in order."""
+        self.gateway.stop()
+        if self._server is not None:
+            self._server.stop()
 
 
 @pytest.fixture
-def started() -> Iterator[Callable[..., Gateway]]:
-    """A function that makes a gateway, which is ended afterwards."""
-    made: list[Gateway] = []
+def house(embedded_dir: Path) -> Iterator[Callable[..., House]]:
+    """A function that starts a house, which is ended afterwards."""
+    made: list[House] = []
 
-    def make(**environment: str) -> Gateway:
-        made.append(Gateway(**environment))
+    def make(**told: bool | str) -> House:
+        made.append(House(embedded_dir, **told))  # type: ignore[arg-type]
         return made[-1]
 
     yield make
-    for gateway in made:
-        gateway.stop()
+    for each in made:
+        each.close()
 
 
-def test_a_gateway_killed_in_mid_stream_keeps_what_it_acknowledged(
-    started: Callable[..., Gateway], new_database: Callable[[bool], str]
+@pytest.fixture
+def lab() -> Iterator[Receiver]:
+    """A peer that is told of orders, and hangs up now and then instead of an answer."""
+
+    def answer(message: Message, count: int) -> bytes:
+        return b"" if count % 41 == 0 else ack(message)
+
+    with receiving(answer) as peer:
+        yield peer
+
+
+def tell(url: str, port: int) -> None:
+    """Let a peer at a port be told of orders."""
+    lab = Peer(new_id(), "LAB", "LAB", "SITE", "127.0.0.1", port, direction="out")
+    with psycopg.connect(driver_url(url)) as connection:
+        peers.add(connection, lab)
+        destinations.store_settings(connection, Settings(lab.id, "ORM_O01", ack_seconds=2))
+
+
+def survive(house: House, lab: Receiver, kinds: list[str], rounds: int) -> None:
+    """Kill again and again while all send, and look at what is there, each time and at the end."""
+    tell(house.url, lab.port)
+    chance, began = random.Random(SEED), time.monotonic()
+    storm = Storm(house.gateway.mllp_port, SENDERS, SEED)
+    storm.start()
+    for number in range(rounds):
+        storm.wait_for(SENDERS)
+        time.sleep(chance.uniform(0, 1.0))
+        accepted = storm.accepted()
+        # Each kind once, then any.
+        house.kill(kinds[number] if number < len(kinds) else chance.choice(kinds))
+        store = house.store()
+        check_kept(store, accepted)
+        store.close()
+    storm.wait_for(SENDERS)
+    storm.end()
+    look(house, lab, storm, began)
+
+
+def look(house: House, lab: Receiver, storm: Storm, began: float) -> None:
+    """Look at everything, and print the figures."""
+    store = house.store()
+    sent = time.monotonic() - began
+    until(lambda: not waiting(store), 120)
+    counts = check_journal(store, storm)
+    check_records(store, storm)
+    check_versions(store, storm)
+    told = check_told(store, lab.messages)
+    store.close()
+    attempts = sum(sum(sender.attempts.values()) for sender in storm.everybody())
+    answers = sum(len(answers) for sender in storm.everybody() for answers in sender.answers.values())
+    print(
+        f"\n{len(storm.accepted())} messages accepted in {sent:.0f} s, {attempts} times sent,"
+        f" {answers} answers, {attempts - answers} unanswered; killed: {dict(house.killed)};"
+        f" journal: received {counts.received} = applied {counts.applied} + duplicate {counts.duplicate}"
+        f" + rejected {counts.rejected} + failed {counts.failed};"
+        f" told {told} messages in {len(lab.messages)} sendings"
+    )
+
+
+def waiting(store: Store) -> int:
+    """How many messages have not reached their peer."""
+    with store.connection() as connection:
+        queues = destinations.queues(connection)
+    return sum(queue.number for queue in queues if queue.status != "dead")
+
+
+ALL = ["database", "gateway", "worker", "backend", "both", "worker_and_database"]
+
+
+def test_what_was_acknowledged_is_kept_once_whoever_is_killed(
+    house: Callable[..., House], lab: Receiver
 ) -> None:
-    url = new_database(True)
-    survive(started(SUTURE_DATABASE_URL=url), lambda: Store(url, pool_size=1), list, 2)
+    survive(house(own=False), lab, ALL, ROUNDS or len(ALL))
 
 
-@pytest.mark.parametrize("with_database", [False, True], ids=["alone", "with its database"])
-def test_a_gateway_killed_on_its_own_database_keeps_what_it_acknowledged(
-    started: Callable[..., Gateway], embedded_dir: Path, with_database: bool
+def test_what_several_workers_acknowledged_is_kept_once_whoever_is_killed(
+    house: Callable[..., House], lab: Receiver
 ) -> None:
-    def look() -> Store:
-        url = embedded.running_url(embedded_dir)
-        assert url is not None
-        return Store(url, pool_size=1)
+    survive(house(own=False, workers="2"), lab, ["worker", "backend"], ROUNDS or 2)
 
-    def servers() -> list[psutil.Process]:
-        folder = embedded_dir.resolve() / "postgres"
-        return [psutil.Process(pid) for pid in cluster.processes(folder)] if with_database else []
 
-    survive(started(SUTURE_DATA_DIR=str(embedded_dir)), look, servers, 1)
+def test_a_gateway_with_a_database_of_its_own_keeps_what_it_acknowledged(
+    house: Callable[..., House], lab: Receiver
+) -> None:
+    survive(house(own=True), lab, ["gateway", "database", "both"], ROUNDS or 3)

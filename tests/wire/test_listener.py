@@ -9,12 +9,14 @@ import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import hl7.client
 import pytest
 
 from gateway.mllp import server
 from gateway.mllp.framing import wrap
+from gateway.mllp.receive import NO_ROOM
 from tests.wire.conftest import Running, Told
 from tests.wire.messages import conditions, journal, message, msa, order, orders, result, states
 from tests.wire.peer import (
@@ -28,6 +30,9 @@ from tests.wire.peer import (
     Step,
     Wait,
     call,
+)
+from tests.wire.peer import (
+    Peer as Script,
 )
 
 
@@ -120,6 +125,35 @@ def test_a_message_over_the_limit_is_answered_its_head_kept_and_the_connection_c
     (row,) = journal(listener.store)
     assert (row["status"], row["raw"]) == ("error", sent[:2000])
     assert [msa(answer)[0] for answer in listener.send(order("m2", "A2"))] == ["AA"]
+
+
+def test_of_all_messages_that_come_at_once_the_newest_of_the_largest_is_refused_where_they_hold_too_much(
+    start: Callable[..., Running], told: Told
+) -> None:
+    listener = start(200_000, mllp_max_held_bytes=450_000)
+    large = [result(f"m{n}", f"A{n}", size=150_000) for n in range(4)]
+    small = result("m9", "A9", size=40_000)
+    with ExitStack() as stack:
+        peers = [stack.enter_context(socket.create_connection((HOST, listener.port))) for _ in range(4)]
+        for peer, sent in zip(peers[:3], (large[0], small, large[1]), strict=True):
+            peer.sendall(b"\x0b" + sent[:-1])
+            time.sleep(0.1)
+        peers[3].sendall(b"\x0b" + large[2][:140_000])
+        (refusal,) = Script(peers[2]).play([ExpectFrame()]).payloads
+        assert (msa(refusal), conditions(refusal)) == (("AE", "m1"), [("207", "E")])
+        for peer, rest in ((peers[0], large[0][-1:]), (peers[1], small[-1:]), (peers[3], large[2][140_000:])):
+            peer.sendall(rest + b"\x1c\r")
+            assert msa(Script(peer).play([ExpectFrame()]).payloads[0])[0] == "AA"
+    assert [warning["reason"] for warning in told.warnings()] == [NO_ROOM]
+    assert sorted(states(listener.store)) == ["applied"] * 3 + ["error"]
+    assert [msa(answer) for answer in listener.send(large[1])] == [("AA", "m1")]
+
+
+def test_a_flood_of_connections_is_no_flood_of_lines(start: Callable[..., Running], told: Told) -> None:
+    listener = start(mllp_allowed_addresses="10.0.0.0/8")
+    for _ in range(40):
+        call(listener.port, [ExpectClose()])
+    assert len(told.warnings()) == 10
 
 
 @pytest.mark.parametrize("probe", [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01\x02\0\x01"])

@@ -10,12 +10,18 @@ from collections.abc import Callable
 
 import pytest
 
+from gateway.app import new_id, now
 from gateway.mllp.framing import wrap
+from gateway.mllp.receive import Receiver
+from gateway.records import Records
 from mappings.messages.handlers import HANDLERS
 from mappings.messages.workspace import Desk
+from storage import peers
+from storage.peers import Peer
+from storage.session import Store
 from tests.wire.conftest import Running
 from tests.wire.messages import conditions, journal, msa, order, orders, states
-from tests.wire.peer import Close, ExpectClose, ExpectFrame, ExpectNothing, HalfClose, Send, Wait, call
+from tests.wire.peer import HOST, Close, ExpectClose, ExpectFrame, ExpectNothing, HalfClose, Send, Wait, call
 
 
 def asked(accept: str, application: str, control_id: str = "m1", number: str = "A1", **changed: str) -> bytes:
@@ -113,6 +119,31 @@ def test_a_message_whose_sender_is_gone_after_it_was_taken_is_applied(listener: 
     heard = call(listener.port, [Wait(0.3), Send(wrap(asked("AL", "AL"))), ExpectFrame(), ExpectFrame()])
     assert [msa(answer)[0] for answer in heard.payloads] == ["CA", "AA"]
     assert orders(listener.store) == {"A1": 1}
+
+
+def test_what_was_taken_and_not_applied_when_the_gateway_died_is_applied_at_its_start(
+    clean: Store, start: Callable[..., Running]
+) -> None:
+    with clean.connection() as connection:
+        peers.add(connection, Peer(new_id(), "ehr", "EHR", "CITY", strict_ids=True))
+    told: list[bytes] = []
+
+    def die(answer: bytes) -> None:
+        told.append(answer)
+        raise SystemExit
+
+    for number in (1, 2):
+        with pytest.raises(SystemExit):
+            Receiver(Records(clean, now, new_id)).receive(asked("AL", "AL", f"m{number}"), HOST, at_once=die)
+    in_original_mode = wrap(order("m3", "A3"))
+    assert states(clean) == ["received", "received"]
+    listener = start()
+    assert states(clean) == ["applied", "applied"]
+    assert orders(clean) == {"A1": 1}
+    heard = call(listener.port, [Send(wrap(asked("AL", "AL")) + in_original_mode), *(ExpectFrame(),) * 3])
+    assert heard.payloads[0] == told[0]
+    assert [msa(answer) for answer in heard.payloads] == [("CA", "m1"), ("AA", "m1"), ("AA", "m3")]
+    assert [row["peer_id"] is None for row in journal(clean)] == [False] * 4
 
 
 def test_a_condition_of_no_table_is_taken_as_empty_with_a_warning(listener: Running) -> None:

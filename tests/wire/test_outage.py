@@ -15,13 +15,18 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
+from gateway.app import new_id, now
+from gateway.mllp import server
 from gateway.mllp.framing import wrap
+from gateway.mllp.receive import Receiver
+from gateway.records import Records
 from mappings.messages.handlers import HANDLERS
 from mappings.messages.workspace import Desk
 from storage.session import Store
 from tests.wire.conftest import Running, Told
 from tests.wire.messages import FAMILY, journal, msa, order, orders, result, states
 from tests.wire.peer import HOST, ExpectClose, ExpectFrame, HalfClose, Send, call
+from tests.wire.receiver import until
 
 ORDER = ("ORM", "O01")
 
@@ -54,6 +59,42 @@ def test_nothing_is_answered_while_the_database_is_away_and_all_goes_on_when_it_
     assert msa(listener.send(order("m2", "A2"))[0]) == ("AA", "m2")
     assert orders(listener.store) == {"A1": 1, "A2": 1}
     assert states(listener.store) == ["applied", "applied"]
+
+
+def test_a_message_in_hand_when_the_database_goes_is_one_line_of_the_log(
+    listener: Running, shut: Callable[[bool], None], told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = HANDLERS[ORDER]
+
+    def interrupted(desk: Desk) -> None:
+        right(desk)
+        shut(True)
+
+    monkeypatch.setitem(HANDLERS, ORDER, interrupted)
+    call(listener.port, [Send(wrap(order("m1", "A1"))), ExpectClose()])
+    until(lambda: bool(told.lines()))
+    shut(False)
+    (line,) = [json.loads(line) for line in told.lines()]
+    assert (line["event"], line["reason"], "exception" in line) == ("connection closed", "no database", False)
+
+
+def test_a_listener_that_starts_while_the_database_is_away_serves_when_it_is_back(
+    listener: Running, clean: Store, shut: Callable[[bool], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "LATER_SECONDS", 0.1)
+    asked = order("m1", "A1").replace(b"|2.5.1\r", b"|2.5.1|||AL|AL\r", 1)
+    Receiver(Records(clean, now, new_id)).receive(asked, "test")
+    with clean.connection() as connection:
+        # As a gateway leaves it that dies after it has said that it has the message.
+        connection.execute("UPDATE hl7_message SET status = 'received', ack_code = NULL, ack_raw = NULL")
+    listener.stop()
+    shut(True)
+    listener.start()
+    assert call(listener.port, [Send(wrap(order("m2", "A2"))), ExpectClose()]).received == b""
+    shut(False)
+    until(lambda: states(clean) == ["applied"])
+    assert msa(listener.send(order("m2", "A2"))[0]) == ("AA", "m2")
+    assert states(clean) == ["applied", "applied"]
 
 
 def test_a_database_that_goes_while_a_message_is_in_hand_leaves_it_unanswered(

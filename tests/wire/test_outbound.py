@@ -5,106 +5,21 @@ https://www.hl7.org/documentcenter/public/wg/inm/mllp_transport_specification.PD
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from gateway.app import new_id, now
-from gateway.mllp.outbound import Outbound
-from gateway.records import Caller, Records
+from gateway.app import new_id
 from mappings.er7 import Message
 from storage import outbox
-from storage.outbox import Settings
-from storage.session import Store
 from tests.wire.conftest import Running, Told, free_port
+from tests.wire.house import WRITER, House
 from tests.wire.messages import FAMILY, order, result, rows
 from tests.wire.receiver import accept, ack, receiving, until
 
-WRITER = Caller("fhir")
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Short pauses."""
-    monkeypatch.setattr("gateway.mllp.outbound.FIRST_PAUSE_SECONDS", 0.05)
-
-
-class House:
-    """A gateway's records and what sends from them."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.records = Records(store, now, new_id)
-        self.senders: list[Outbound] = []
-
-    def peer(self, port: int, name: str = "LAB", **told: Any) -> Settings:
-        """Make a peer that is told of orders and results; ``told`` are settings of the destination."""
-        peer_id = new_id()
-        with self.store.connection() as connection:
-            connection.execute(
-                "INSERT INTO hl7_peer (id, name, sending_app, sending_facility, host, port, direction,"
-                " version, charset, auto_create_patients, auto_create_orders, ack_mode, order_role,"
-                " is_active)"
-                " VALUES (%s, %s, %s, %s, '127.0.0.1', %s, 'both', '2.5.1', 'UNICODE UTF-8', true, true,"
-                " 'original', 'both', true)",
-                [peer_id, name, name, f"{name}-SITE", port],
-            )
-            base = Settings(peer_id, "ORM_O01", results=True, own_only=False, ack_seconds=1, retry_seconds=0)
-            settings = replace(base, **told)
-            outbox.store_settings(connection, settings)
-        return settings
-
-    def start(self) -> Outbound:
-        """Begin to send."""
-        sender = Outbound(self.store, now, tick=0.02)
-        sender.start()
-        self.senders.append(sender)
-        return sender
-
-    def create(self, resource_type: str, **elements: Any) -> str:
-        """Store a resource; return the reference to it."""
-        made = self.records.create(WRITER, resource_type, {"resourceType": resource_type, **elements})
-        return f"{resource_type}/{made.fhir_id}"
-
-    def patient(self, number: str = "4711") -> str:
-        return self.create(
-            "Patient",
-            identifier=[{"system": "urn:hl7:hd:CITY", "value": number}],
-            name=[{"family": FAMILY, "given": ["Ann"]}],
-        )
-
-    def order(self, patient: str, text: str = "Glucose") -> str:
-        code = {"coding": [{"system": "http://loinc.org", "code": "2345-7", "display": text}]}
-        return self.create(
-            "ServiceRequest", status="active", intent="order", code=code, subject={"reference": patient}
-        )
-
-    def states(self) -> list[str]:
-        """The states of all messages that leave, oldest first."""
-        found = rows(self.store, "SELECT status FROM hl7_message WHERE direction = 'out' ORDER BY id")
-        return [row["status"] for row in found]
-
-    def settled(self, *states: str) -> None:
-        """Wait until the messages are in these states."""
-        until(lambda: self.states() == list(states))
-
-
-@pytest.fixture
-def house(clean: Store) -> Iterator[House]:
-    made = House(clean)
-    yield made
-    for sender in made.senders:
-        sender.stop()
-
 
 def test_an_order_leaves_once_and_is_acknowledged(house: House) -> None:
-    with receiving() as lab:
-        house.peer(lab.port)
-        house.start()
-        house.order(house.patient())
-        house.settled("acked")
+    lab = house.tells(accept, "acked")
     (message,) = lab.messages
     assert (message.message_code, message.trigger_event) == ("ORM", "O01")
     assert message.msh.field(5).text == "LAB"
@@ -142,21 +57,13 @@ def test_an_application_error_is_sent_again_under_its_number(house: House) -> No
     def answer(message: Message, count: int) -> bytes:
         return ack(message, "AE" if count < 3 else "AA")
 
-    with receiving(answer) as lab:
-        house.peer(lab.port)
-        house.start()
-        house.order(house.patient())
-        house.settled("acked")
+    lab = house.tells(answer, "acked")
     assert len(lab.messages) == 3
     assert len(set(lab.control_ids())) == 1
 
 
 def test_errors_beyond_the_limit_make_a_dead_letter(house: House) -> None:
-    with receiving(lambda message, _: ack(message, "AE")) as lab:
-        house.peer(lab.port, most_attempts=3)
-        house.start()
-        house.order(house.patient())
-        house.settled("dead")
+    lab = house.tells(lambda message, _: ack(message, "AE"), "dead", most_attempts=3)
     assert len(lab.messages) == 3
 
 
@@ -164,13 +71,7 @@ def test_a_reject_is_a_dead_letter_at_once_and_the_next_goes_on(house: House) ->
     def answer(message: Message, count: int) -> bytes:
         return ack(message, "AR" if count == 1 else "AA", extra="ERR||PID^1^3|204^^HL70357|E\r")
 
-    with receiving(answer) as lab:
-        house.peer(lab.port)
-        house.start()
-        patient = house.patient()
-        house.order(patient)
-        house.order(patient)
-        house.settled("dead", "acked")
+    lab = house.tells(answer, "dead", "acked")
     assert len(lab.messages) == 2
     (row,) = rows(house.store, "SELECT error_text FROM hl7_message WHERE status = 'dead'")
     assert row["error_text"] == "AR: 204 PID-3"
@@ -181,12 +82,12 @@ def test_a_dead_letter_is_sent_again_when_asked(house: House) -> None:
         return ack(message, "AR" if count == 1 else "AA")
 
     with receiving(answer) as lab:
-        house.peer(lab.port)
+        peer_id = house.peer(lab.port).peer_id
         house.start()
         house.order(house.patient())
         house.settled("dead")
         with house.store.connection() as connection:
-            (listed,) = outbox.waiting(connection, ["dead"])
+            (listed,) = outbox.queue(connection, peer_id, dead=True)
             assert listed["peer"] == "LAB"
             assert outbox.send_again(connection, [listed["id"]]) == 1
         house.settled("acked")
@@ -197,13 +98,7 @@ def test_silence_is_not_an_answer_and_the_same_message_comes_again(house: House)
     def answer(message: Message, count: int) -> bytes | None:
         return None if count == 1 else ack(message)
 
-    with receiving(answer) as lab:
-        house.peer(lab.port)
-        house.start()
-        patient = house.patient()
-        house.order(patient)
-        house.order(patient)
-        house.settled("acked", "acked")
+    lab = house.tells(answer, "acked", "acked")
     first, again, second = lab.control_ids()
     assert first == again != second
     assert lab.most_open == 1
@@ -214,11 +109,7 @@ def test_an_answer_to_another_message_is_not_taken(house: House) -> None:
         foreign = ack(message, "AA", "SOMETHING ELSE")
         return foreign if count == 1 else foreign + ack(message)
 
-    with receiving(answer) as lab:
-        house.peer(lab.port)
-        house.start()
-        house.order(house.patient())
-        house.settled("acked")
+    lab = house.tells(answer, "acked")
     assert len(lab.messages) == 2
     assert len(set(lab.control_ids())) == 1
 
@@ -233,13 +124,7 @@ def test_a_late_answer_is_not_taken_for_the_next_message(house: House) -> None:
             return held[0]
         return held[0] + ack(message, "AR")
 
-    with receiving(answer) as lab:
-        house.peer(lab.port)
-        house.start()
-        patient = house.patient()
-        house.order(patient)
-        house.order(patient)
-        house.settled("acked", "dead")
+    lab = house.tells(answer, "acked", "dead")
     assert len(lab.messages) == 2
 
 
@@ -247,11 +132,7 @@ def test_a_peer_that_dies_between_gets_the_message_again(house: House) -> None:
     def answer(message: Message, count: int) -> bytes:
         return b"" if count == 1 else ack(message)
 
-    with receiving(answer) as lab:
-        house.peer(lab.port)
-        house.start()
-        house.order(house.patient())
-        house.settled("acked")
+    lab = house.tells(answer, "acked")
     assert len(set(lab.control_ids())) == 1
     assert lab.connections == 2
 
@@ -391,10 +272,6 @@ def test_a_critical_report_is_flagged(house: House) -> None:
 
 
 def test_the_log_holds_no_patient(house: House, told: Told) -> None:
-    with receiving(lambda message, _: ack(message, "AR")) as lab:
-        house.peer(lab.port)
-        house.start()
-        house.order(house.patient())
-        house.settled("dead")
+    lab = house.tells(lambda message, _: ack(message, "AR"), "dead")
     assert lab.messages
     assert FAMILY not in told.stream.getvalue()

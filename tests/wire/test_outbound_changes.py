@@ -11,11 +11,10 @@ import pytest
 
 from mappings.er7 import Message
 from storage import outbox
-from tests.wire.messages import rows
-from tests.wire.receiver import receiving
-from tests.wire.test_outbound import WRITER, House, house, quick
-
-__all__ = ["house", "quick"]
+from tests.wire.conftest import Running
+from tests.wire.house import WRITER, House
+from tests.wire.messages import FAMILY, header, message, order, rows
+from tests.wire.receiver import ack, receiving
 
 
 def field(message: Message, segment: str, number: int) -> str:
@@ -126,3 +125,134 @@ def test_what_a_message_was_made_of_is_linked(house: House) -> None:
         " JOIN resource r ON r.id = l.resource_id",
     )
     assert row == {"fhir_id": made.partition("/")[2], "version": 1, "action": "matched"}
+
+
+def told_of(lab: Any, number: int) -> list[str]:
+    """A field of ORC in all messages."""
+    return [field(message, "ORC", number) for message in lab.messages]
+
+
+def placed(house: House, listener: Running, number: str = "9001") -> str:
+    """An order that the EHR has placed by a message; the reference to it."""
+    listener.send(order("C1", number))
+    query = (
+        "SELECT fhir_id FROM resource WHERE resource_type = 'ServiceRequest' ORDER BY created_at DESC LIMIT 1"
+    )
+    (row,) = rows(house.store, query)
+    return f"ServiceRequest/{row['fhir_id']}"
+
+
+def known_as_ehr(house: House) -> None:
+    with house.store.connection() as connection:
+        connection.execute("UPDATE hl7_peer SET sending_facility = 'CITY' WHERE name = 'EHR'")
+
+
+CHANGES: list[dict[str, Any]] = [
+    {"priority": "stat"},
+    {"status": "on-hold"},
+    {"status": "active"},
+    {"status": "revoked"},
+]
+
+
+def test_who_placed_an_order_is_told_what_became_of_it(house: House, listener: Running) -> None:
+    with receiving() as ehr, receiving() as lab:
+        house.peer(ehr.port, "EHR", order_message=None, status_message="ORM_O01")
+        house.peer(lab.port, "LAB")
+        known_as_ehr(house)
+        made = placed(house, listener)
+        for change_of in CHANGES:
+            change(house, made, **change_of)
+        house.order(house.patient("77"))
+        house.start()
+        house.settled(*["acked"] * 10)
+    assert told_of(ehr, 1) == ["XX", "OH", "OE", "OC"]
+    assert told_of(ehr, 2) == ["9001^EHR"] * 4
+    assert told_of(lab, 1) == ["NW", "XO", "HD", "RL", "CA", "NW"]
+
+
+def test_a_state_leaves_as_the_response_to_the_order_that_was_placed(house: House, listener: Running) -> None:
+    with receiving(lambda sent, _: ack(sent, "CA")) as ehr:
+        told: dict[str, Any] = {"accept_ack": "AL", "application_ack": "AL", "status_message": "ORR_O02"}
+        house.peer(ehr.port, "EHR", order_message=None, **told)
+        known_as_ehr(house)
+        made = placed(house, listener)
+        change(house, made, status="revoked")
+        house.start()
+        house.settled("acked")
+    (sent,) = ehr.messages
+    assert sent.msh.field(9).raw == "ORR^O02^ORR_O02"
+    assert [sent.msh.field(number).raw for number in (15, 16)] == ["AL", "NE"]
+    assert [segment.name for segment in sent.segments] == ["MSH", "MSA", "PID", "ORC", "OBR"]
+    assert field(sent, "MSA", 2) == "C1"
+    assert [field(sent, "ORC", number) for number in (1, 2, 5)] == ["OC", "9001^EHR", "CA"]
+
+
+def test_a_peer_is_told_of_what_it_did_itself_where_it_asks_for_that(house: House, listener: Running) -> None:
+    with receiving() as ehr:
+        house.peer(ehr.port, "EHR", echo=True)
+        known_as_ehr(house)
+        house.start()
+        placed(house, listener)
+        house.settled("acked")
+    assert told_of(ehr, 2) == ["9001^EHR"]
+
+
+REPLACEMENT = message(
+    header("C2"),
+    f"PID|1||4711^^^CITY^MR||{FAMILY}^Ann||19700101|F",
+    "ORC|RP|9001^EHR",
+    "OBR|1|9001^EHR||71020^Chest X-ray^C4",
+    "ORC|RO|9002^EHR",
+    "OBR|2|9002^EHR||71260^CT of the chest^C4",
+)
+
+
+@pytest.mark.parametrize("name", ["ORM_O01", "OML_O21"])
+def test_an_order_in_the_place_of_another_leaves_with_it(house: House, listener: Running, name: str) -> None:
+    with receiving() as lab:
+        house.peer(lab.port, order_message=name)
+        house.start()
+        listener.send(order("C1", "9001"), REPLACEMENT)
+        house.settled("acked", "acked")
+    told = lab.messages[1]
+    assert [segment.name for segment in told.segments][-4:] == ["ORC", "OBR", "ORC", "OBR"]
+    first, second = told.all("ORC")
+    assert [first.field(number).raw for number in (1, 2, 5)] == ["RP", "9001^EHR", "CA"]
+    assert [second.field(number).raw for number in (1, 2, 5)] == ["RO", "9002^EHR", ""]
+    codes = [segment.field(4).first.component(1) for segment in told.all("OBR")]
+    assert codes == ["71020", "71260"]
+
+
+def test_an_order_that_replaces_one_which_ended_before_is_new(house: House) -> None:
+    house.peer(1)
+    patient = house.patient()
+    old = house.order(patient)
+    change(house, old, status="revoked")
+    again = {"code": {"text": "Lactate"}, "replaces": [{"reference": old}]}
+    house.create("ServiceRequest", status="active", intent="order", subject={"reference": patient}, **again)
+    found = rows(house.store, "SELECT raw FROM hl7_message WHERE direction = 'out' ORDER BY id")
+    assert [bytes(row["raw"]).split(b"\rORC|")[1][:2] for row in found] == [b"NW", b"CA", b"NW"]
+
+
+def test_related_persons_leave_as_next_of_kin(house: House) -> None:
+    with receiving() as lab:
+        house.peer(lab.port, order_message="OML_O21")
+        with house.store.connection() as connection:
+            connection.execute("UPDATE hl7_peer SET version = '2.6'")
+        patient = house.patient()
+        mother = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0063", "code": "MTH"}]}
+        house.create(
+            "RelatedPerson",
+            patient={"reference": patient},
+            relationship=[mother],
+            name=[{"family": "Larkspur", "given": ["Eve"]}],
+            birthDate="1950-02-03",
+            identifier=[{"system": "urn:hl7:hd:CITY", "value": "R1"}],
+        )
+        house.order(patient)
+        house.start()
+        house.settled("acked")
+    (kin,) = lab.messages[0].all("NK1")
+    assert [kin.field(number).raw for number in (2, 16, 33)] == ["Larkspur^Eve", "19500203", "R1^^^CITY"]
+    assert kin.field(3).first.component(1) == "MTH"

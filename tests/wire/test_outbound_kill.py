@@ -16,8 +16,8 @@ import pytest
 
 from gateway.app import new_id
 from mappings.er7 import Message
-from storage import outbox, peers
-from storage.outbox import Settings
+from storage import destinations, peers
+from storage.destinations import Settings
 from storage.peers import Peer
 from storage.session import driver_url
 from tests.wire.gateway import Gateway
@@ -32,7 +32,7 @@ def tell(url: str, port: int) -> None:
     lab = Peer(new_id(), "LAB", "LAB", "SITE", "127.0.0.1", port, direction="out")
     with psycopg.connect(driver_url(url)) as connection:
         peers.add(connection, lab)
-        outbox.store_settings(connection, Settings(lab.id, "ORM_O01", ack_seconds=2))
+        destinations.store_settings(connection, Settings(lab.id, "ORM_O01", ack_seconds=2))
 
 
 def order(http: httpx.Client, number: int) -> None:

@@ -5,18 +5,26 @@ HL7 v2.5.1, sections 2.9.2 and 2.15.9: https://www.hl7.org/implement/standards/p
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
 
-from gateway.app import new_id
+from gateway.app import new_id, now
 from gateway.mllp import peers as known
+from gateway.mllp.framing import wrap
+from gateway.mllp.receive import Receiver
+from gateway.records import Records
 from storage import peers
 from storage.peers import Peer
 from storage.session import Store
 from tests.wire.conftest import Running
 from tests.wire.messages import acknowledgement, conditions, journal, msa, order, orders, result, rows, states
+from tests.wire.peer import ExpectClose, ExpectFrame, HalfClose, Send, call
 
 START = Callable[..., Running]
 
@@ -57,6 +65,31 @@ def test_a_change_of_peers_is_known_without_a_new_start(
     assert msa(listener.send(order("m2", "A2"))[0])[0] == "AA"
 
 
+def test_a_change_of_peers_is_known_on_a_connection_that_is_open(
+    listener: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known, "FRESH_SECONDS", 0)
+    before, after = wrap(order("m1", "A1")), wrap(order("m2", "A2"))
+
+    def add(_: bytes) -> None:
+        peer(listener.store, message_types=["ORU"])
+
+    heard = call(listener.port, [Send(before), ExpectFrame(add), Send(after), ExpectFrame()])
+    assert [msa(answer) for answer in heard.payloads] == [("AA", "m1"), ("AR", "m2")]
+    assert conditions(heard.payloads[1]) == [("200", "E")]
+
+
+def test_a_change_of_peers_is_known_after_a_second(
+    listener: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert known.FRESH_SECONDS == 1
+    monkeypatch.setattr(known, "FRESH_SECONDS", 0.1)
+    listener.send(order("m1", "A1"))
+    peer(listener.store, is_active=False)
+    time.sleep(known.FRESH_SECONDS)
+    assert msa(listener.send(order("m2", "A2"))[0])[0] == "AR"
+
+
 def test_a_repeat_is_one_whoever_its_sender_has_become(
     listener: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,6 +99,24 @@ def test_a_repeat_is_one_whoever_its_sender_has_become(
     peer(listener.store)
     assert listener.send(sent) == first
     assert states(listener.store) == ["applied", "duplicate"]
+
+
+def test_the_same_bytes_of_one_who_is_refused_and_one_who_is_not_are_judged_each_by_itself(
+    clean: Store,
+) -> None:
+    peer(clean, addresses=["10.0.0.1"])
+    receiver, together = Receiver(Records(clean, now, new_id)), Barrier(2)
+
+    def one(sent: bytes, remote: str) -> str:
+        together.wait()
+        return msa(receiver.receive(sent, remote)[0])[0]
+
+    with ThreadPoolExecutor(2) as senders:
+        for number in range(25):
+            sent = order(f"m{number}", f"A{number}")
+            heard = [senders.submit(one, sent, remote) for remote in ("10.0.0.2", "10.0.0.1")]
+            assert [each.result() for each in heard] == ["AR", "AA"]
+    assert Counter(states(clean)) == {"rejected": 25, "applied": 25}
 
 
 def test_only_known_peers_are_taken_where_a_setting_says_so(clean: Store, start: START) -> None:
@@ -114,6 +165,33 @@ def test_of_several_peers_it_is_the_one_that_is_known_by_most(clean: Store, star
     assert found[1] is not None
 
 
+def test_of_peers_known_by_as_much_it_is_the_first_by_name(
+    clean: Store, start: START, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known, "FRESH_SECONDS", 0)
+    second = peer(clean, name="b", sending_facility=None, message_types=["ORU"])
+    listener = start()
+    assert msa(listener.send(order("m1", "A1"))[0])[0] == "AR"
+    first = peer(clean, name="a", sending_app=None)
+    assert msa(listener.send(order("m2", "A2"))[0])[0] == "AA"
+    assert [row["peer_id"] for row in journal(clean)] == [second.id, first.id]
+
+
+@pytest.mark.parametrize("told", [{"sending_app": "EHR^1.2^ISO"}, {"sending_app": "EHR"}])
+def test_a_name_is_the_whole_field_or_its_first_component(
+    clean: Store, start: START, told: dict[str, str]
+) -> None:
+    made = peer(clean, **told)
+    near = (
+        [b"|EHR^1.2|", b"|EHR^1.2^ISO^x|"]
+        if "^" in told["sending_app"]
+        else [b"|ehr|", b"|EHR2|", b"|1^EHR|"]
+    )
+    sent = [order(f"m{n}", f"A{n}").replace(b"|EHR|", name, 1) for n, name in enumerate(near)]
+    start().send(order("m9", "A9").replace(b"|EHR|", b"|EHR^1.2^ISO|", 1), *sent)
+    assert [row["peer_id"] for row in journal(clean)] == [made.id, *[None] * len(near)]
+
+
 @pytest.mark.parametrize(
     ("told", "condition", "where"),
     [
@@ -149,6 +227,17 @@ def test_a_control_id_used_again_is_refused_of_a_peer_with_strict_ids(clean: Sto
     assert (msa(first), msa(second)) == (("AA", "m1"), ("AR", "m1"))
     assert (conditions(second), place(second)) == ([("205", "E")], "MSH^1^10")
     assert orders(clean) == {"A1": 1}
+
+
+def test_a_message_of_a_peer_with_strict_ids_is_taken_when_it_comes_again_whole_or_mended(
+    clean: Store, start: START
+) -> None:
+    peer(clean, strict_ids=True)
+    listener = start()
+    call(listener.port, [Send(b"\x0b" + order("m1", "A1")[:90]), HalfClose(), ExpectClose()])
+    bad = order("m2", "A2").replace(b"4711^^^CITY^MR", b"")
+    answers = listener.send(order("m1", "A1"), bad, order("m2", "A2"))
+    assert [msa(answer) for answer in answers] == [("AA", "m1"), ("AE", "m2"), ("AA", "m2")]
 
 
 def test_unknown_patients_are_refused_of_a_peer_that_may_not_tell_of_them(clean: Store, start: START) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 import socket
 import ssl
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from cryptography import x509
@@ -21,7 +22,10 @@ from cryptography.x509.oid import NameOID
 from prometheus_client import REGISTRY
 
 from gateway.app import new_id, now
+from gateway.mllp import doors
 from gateway.mllp.framing import wrap
+from gateway.serve import CannotStart, check_certificates
+from gateway.settings import Settings
 from storage import peers
 from storage.peers import Peer
 from storage.session import Store
@@ -41,6 +45,7 @@ from tests.wire.peer import (
 from tests.wire.peer import (
     Peer as Script,
 )
+from tests.wire.receiver import until
 
 START = Callable[..., Running]
 
@@ -145,7 +150,7 @@ def test_a_client_without_a_signed_certificate_is_refused_and_told_of(
     for client in (None, sign("ehr.example.org")):
         with pytest.raises((ssl.SSLError, ConnectionError, AssertionError)):
             secured.play([Send(wrap(order("m1", "A1"))), ExpectFrame()], client)
-    assert [warning["reason"] for warning in told.warnings()] == ["no TLS", "no TLS"]
+    until(lambda: [warning["reason"] for warning in told.warnings()] == ["no TLS", "no TLS"])
     assert journal(secured.listener.store) == []
     client = sign("ehr.example.org", secured.ca)
     assert len(secured.play([Send(wrap(order("m1", "A1"))), ExpectFrame()], client)) == 1
@@ -168,6 +173,54 @@ def test_a_peer_is_known_by_its_certificate(secure: Callable[..., Secured], by: 
     assert [row["peer_id"] for row in journal(secured.listener.store)] == [None, None, made.id]
 
 
+def test_a_common_name_that_is_the_digest_of_another_certificate_is_no_name(
+    secure: Callable[..., Secured],
+) -> None:
+    secured = secure(asks=True)
+    own = sign("ehr.example.org", secured.ca)
+    pretending = sign(own.sha256, secured.ca)
+    with secured.listener.store.connection() as connection:
+        peers.add(connection, Peer(new_id(), "ehr", "EHR", certificate=own.sha256))
+    answers = [
+        *secured.play([Send(wrap(order("m1", "A1"))), ExpectFrame()], pretending),
+        *secured.play([Send(wrap(order("m1", "A1"))), ExpectFrame()], own),
+    ]
+    assert [msa(answer)[0] for answer in answers] == ["AR", "AA"]
+
+
+def test_what_is_cut_off_is_kept_as_that_of_the_peer_whose_certificate_it_came_with(
+    secure: Callable[..., Secured],
+) -> None:
+    secured = secure(asks=True)
+    own = sign("ehr.example.org", secured.ca)
+    made = Peer(new_id(), "ehr", "EHR", certificate=own.sha256)
+    with secured.listener.store.connection() as connection:
+        peers.add(connection, made)
+    half = [Send(b"\x0b" + order("m1", "A1")[:80] + wrap(order("m2", "A2"))), ExpectFrame()]
+    secured.play([*half], own)
+    assert [row["peer_id"] for row in journal(secured.listener.store)] == [made.id] * 2
+
+
+def test_files_that_are_no_certificates_end_the_start_with_a_reason(tmp_path: Path) -> None:
+    own, other = sign("a.example.org").write(tmp_path, "a"), sign("b.example.org").write(tmp_path, "b")
+    garbage, locked = tmp_path / "c.pem", tmp_path / "d.pem"
+    garbage.write_text("nothing")
+    secret = serialization.BestAvailableEncryption(b"secret")
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    locked.write_bytes(ec.generate_private_key(ec.SECP256R1()).private_bytes(pem, pkcs8, secret))
+    wrong: list[dict[str, Any]] = [
+        {"mllp_tls_cert": garbage},
+        {"mllp_tls_cert": own, "mllp_tls_key": other},
+        {"mllp_tls_cert": own, "mllp_tls_key": locked},
+        {"mllp_tls_cert": own, "mllp_tls_ca": garbage},
+        {"mllp_client_cert": garbage},
+    ]
+    for files in wrong:
+        with pytest.raises(CannotStart, match="cannot use the certificates of TLS"):
+            check_certificates(Settings(**files))
+    check_certificates(Settings(mllp_tls_cert=own, mllp_tls_ca=other))
+
+
 def test_a_message_too_long_is_answered_over_tls_too(secure: Callable[..., Secured]) -> None:
     secured = secure(limit=2000)
     (answer,) = secured.play([Send(b"\x0b" + order("m1", "A1") + b"x" * 3000), ExpectFrame()])
@@ -184,8 +237,62 @@ def test_a_stop_answers_what_is_in_hand_over_tls(secure: Callable[..., Secured])
 def test_plain_text_at_the_tls_port_is_refused(secure: Callable[..., Secured], told: Told) -> None:
     secured = secure()
     call(secured.port, [Send(wrap(order("m1", "A1"))), Wait(0.2)])
-    assert [warning["reason"] for warning in told.warnings()] == ["no TLS"]
+    until(lambda: [warning["reason"] for warning in told.warnings()] == ["no TLS"])
     assert journal(secured.listener.store) == []
+
+
+def test_a_handshake_that_fails_is_told_of_with_its_address_and_counted(
+    secure: Callable[..., Secured], told: Told
+) -> None:
+    secured, before = secure(), refused("no TLS")
+    call(secured.port, [Send(b"\x16\x03\x01\0\x05hello"), Wait(0.2)])
+    call(secured.port, [HalfClose(), ExpectClose()])
+    until(lambda: len(told.warnings()) == 2)
+    assert [(warning["reason"], warning["remote"]) for warning in told.warnings()] == [("no TLS", HOST)] * 2
+    assert refused("no TLS") == before + 2
+
+
+def test_who_says_nothing_at_the_tls_port_is_shown_out_and_told_of(
+    secure: Callable[..., Secured], told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doors, "HANDSHAKE_SECONDS", 0.2)
+    secured, before = secure(), refused("too slow for TLS")
+    assert call(secured.port, [ExpectClose()]).received == b""
+    until(lambda: [warning["reason"] for warning in told.warnings()] == ["too slow for TLS"])
+    assert refused("too slow for TLS") == before + 1
+    assert len(secured.play([Send(wrap(order("m1", "A1"))), ExpectFrame()])) == 1
+
+
+def test_who_has_not_agreed_on_a_key_yet_counts_as_connected(
+    secure: Callable[..., Secured], told: Told
+) -> None:
+    secured = secure(mllp_max_connections=1)
+    with socket.create_connection((HOST, secured.port)):
+        time.sleep(0.1)
+        assert call(secured.port, [ExpectClose()]).received == b""
+    assert told.warnings()[0]["reason"] == "too many connections"
+
+
+def test_no_key_is_agreed_on_with_those_from_elsewhere(secure: Callable[..., Secured], told: Told) -> None:
+    secured = secure(mllp_allowed_addresses="10.0.0.0/8")
+    assert call(secured.port, [ExpectClose()]).received == b""
+    assert [warning["reason"] for warning in told.warnings()] == ["address not allowed"]
+
+
+def test_a_stop_waits_for_nobody_who_has_not_agreed_on_a_key(secure: Callable[..., Secured]) -> None:
+    secured = secure()
+    with socket.create_connection((HOST, secured.port)) as silent:
+        time.sleep(0.1)
+        began = time.monotonic()
+        secured.listener.stop()
+        assert silent.recv(1) == b""
+    assert time.monotonic() - began < 2
+
+
+def refused(reason: str) -> float:
+    """How many connections were refused for a reason."""
+    counted = REGISTRY.get_sample_value("suture_mllp_connections_refused_total", {"reason": reason})
+    return counted or 0
 
 
 def test_who_comes_from_elsewhere_is_shown_out_with_a_warning(start: START, told: Told) -> None:

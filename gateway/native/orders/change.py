@@ -15,7 +15,7 @@ from gateway.native.orders.answers import Order, one
 from gateway.native.orders.forms import CHANGES, STEPS, Cancellation, OrderChange, StatusChange
 from gateway.native.orders.judged import judged
 from gateway.native.orders.texts import see_texts
-from gateway.native.words import Ask, answer, caller_of, form, query, records_of
+from gateway.native.words import Ask, answer, caller_of, form, query, records_of, within
 from gateway.openapi.call import call
 from gateway.records import Caller, Records
 from gateway.unit import Unit
@@ -69,7 +69,7 @@ async def delete_order(request: Ask, order_id: FromPath[str]) -> None:
         unit.delete(unit.get("ServiceRequest", order_id))
         unit.flush()
 
-    await asyncio.to_thread(records_of(request).unit, caller_of(request), work)
+    await within(request, work)
 
 
 Step = Callable[[Unit, Record], None]

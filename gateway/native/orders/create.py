@@ -22,7 +22,6 @@ from mappings import order_forms
 from storage import orders
 
 Told = dict[str, Any]
-Rows = dict[str, Told]
 TYPES = {NewImaging: "IMAGING", NewLab: "LAB", NewProcedure: "PROCEDURE"}
 
 

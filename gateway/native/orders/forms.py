@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, UnsetType
 
+from gateway.native.clinic_words import Moment
 from gateway.native.words import Told, one_of
 from mappings.workflow.reports import RESULTS
 from storage.model.order import ORDER_TYPES, STATUSES, OrderImaging, OrderProcedure
@@ -17,7 +18,6 @@ Side = Annotated[str, one_of(OrderImaging.laterality.values)]
 Kind = Annotated[str, one_of(OrderProcedure.procedure_kind.values)]
 Minutes = Annotated[int, Meta(ge=1, le=24 * 60)]
 Cpt = Annotated[str, Meta(min_length=1, max_length=20)]
-Moment = Annotated[str, Meta(description="a date, perhaps with a time: 2026-03-02, 2026-03-02T10:00:00Z")]
 Status = Annotated[str, one_of(STATUSES)]
 
 

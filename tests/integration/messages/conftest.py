@@ -56,7 +56,8 @@ class Rehearsed(Exception):
 def apply(unit: Unit, raw: bytes, peer: Peer = STRANGER) -> Applied:
     """Apply a message of a peer in a unit of work, as the listener does."""
     message = er7.read(raw)
-    desk = Desk(unit, V2Context(unit.site.zone, unit.site.systems, message.version), message, peer=peer)
+    systems = {**unit.site.systems, **(peer.authorities or {})}
+    desk = Desk(unit, V2Context(unit.site.zone, systems, message.version), message, peer=peer)
     HANDLERS[message.message_code, message.trigger_event](desk)
     for order, steps in desk.steps:
         unit.tell(order, steps)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gateway.records import Caller
 from mappings.messages.coverage import MessageRefused
 
 PID = "PID|1||4711^^^WEST^MR||Ortega^Ana||19700214|F"
@@ -319,3 +320,158 @@ def test_an_order_tells_of_allergies_and_insurance_too(gateway: Any) -> None:
         "\n".join((header, PID, *SEGMENTS[-2:], SEGMENTS[2], "ORC|NW|P1^HIS", "OBR|1|P1^HIS||20610^A^C4"))
     )
     assert gateway.only("AllergyIntolerance")["patient"] == gateway.only("Coverage")["beneficiary"]
+
+
+def test_a_transfer_that_comes_late_does_not_move_the_patient_back(gateway: Any) -> None:
+    gateway.send(adt("A01", pv1()))
+    gateway.send(adt("A02", pv1("ICU^2^1"), at="20260303090000+0000"))
+    applied = gateway.send(adt("A02", pv1("OR^1^1"), at="20260302090000+0000"))
+    assert places(gateway) == [("3W 12 1", "completed"), ("OR 1 1", "completed"), ("ICU 2 1", "active")]
+    assert any(item.told and item.field == 3 for item in applied.coverage.warned)
+    first, second, third = (item["period"] for item in gateway.only("Encounter")["location"])
+    assert first == {"start": "2026-03-01T06:00:00+00:00", "end": "2026-03-02T09:00:00+00:00"}
+    assert second == {"start": "2026-03-02T09:00:00+00:00", "end": "2026-03-03T09:00:00+00:00"}
+    assert third == {"start": "2026-03-03T09:00:00+00:00"}
+    late = gateway.send(adt("A08", pv1("OR^9^9"), at="20260302100000+0000"))
+    assert [item["status"] for item in gateway.only("Encounter")["location"]] == [
+        "completed",
+        "completed",
+        "active",
+    ]
+    assert any(item.told and item.field == 3 for item in late.coverage.warned)
+    gateway.send(adt("A08", pv1("ICU^3^1"), at="20260304100000+0000"))
+    assert places(gateway)[-1] == ("ICU 3 1", "active")
+
+
+def test_an_admission_that_comes_after_the_transfer_is_the_stay_before(gateway: Any) -> None:
+    gateway.send(adt("A02", pv1("ICU^2^1"), at="20260303090000+0000"))
+    gateway.send(adt("A01", pv1()))
+    assert places(gateway) == [("3W 12 1", "completed"), ("ICU 2 1", "active")]
+
+
+def test_a_cancelled_discharge_that_never_was_takes_no_stay_away(gateway: Any) -> None:
+    gateway.send(adt("A01", pv1()))
+    gateway.send(adt("A02", pv1("ICU^2^1"), at="20260302090000+0000"))
+    applied = gateway.send(adt("A13", pv1(), at="20260303090000+0000"))
+    assert places(gateway) == [("3W 12 1", "completed"), ("ICU 2 1", "completed"), ("3W 12 1", "active")]
+    assert any("no discharge" in item.text for item in applied.coverage.warned if item.told)
+
+
+@pytest.mark.parametrize("event", ["A03", "A08"])
+def test_a_discharge_before_the_admission_is_no_time_of_the_visit(gateway: Any, event: str) -> None:
+    gateway.send(adt("A01", pv1()))
+    applied = gateway.send(adt(event, pv1(f45="20260228100000+0000"), at="20260305101500+0000"))
+    found = gateway.only("Encounter")
+    assert found["status"] == "finished"
+    assert found["period"]["start"] == "2026-03-01T06:00:00+00:00"
+    assert found["period"].get("end") in (None, "2026-03-05T10:15:00+00:00")
+    assert applied.codes() == ["102"]
+
+
+def test_observations_without_a_visit_are_known_again(gateway: Any) -> None:
+    def told(weight: str) -> str:
+        return adt(
+            "A31",
+            f"OBX|1|NM|29463-7^Weight^LN||{weight}|kg|||||F|||20260301",
+            "OBX|2|NM|8302-2^Height^LN||170|cm",
+        )
+
+    gateway.send(told("80"))
+    assert {item.action for item in gateway.send(told("80")).written} == {"matched"}
+    gateway.send(told("82"))
+    assert sorted(item["valueQuantity"]["value"] for item in gateway.all("Observation")) == [82, 170]
+
+
+def test_an_observation_of_a_report_is_not_the_one_that_registration_tells(gateway: Any) -> None:
+    obx = "OBX|1|NM|29463-7^Weight^LN||{}|kg|||||F"
+    head = "MSH|^~\\&|LAB|WEST|SUTURE|OR|20260301070000+0000||ORU^R01|1|P|2.5.1"
+    for visit in ((pv1(),), ()):
+        gateway.send("\n".join((head, PID, *visit, "OBR|1||F1^LAB|29463-7^Weight^LN", obx.format(80))))
+        gateway.send(adt("A08" if visit else "A31", *visit, obx.format(99)))
+    reported = {item["reference"] for report in gateway.all("DiagnosticReport") for item in report["result"]}
+    values = {
+        f"Observation/{item['id']}": item["valueQuantity"]["value"] for item in gateway.all("Observation")
+    }
+    assert {values[name] for name in reported} == {80}
+    assert sorted(values.values()) == [80, 99, 99] or sorted(values.values()) == [80, 80, 99, 99]
+
+
+def test_a_malformed_date_of_validity_takes_nothing_else_away(gateway: Any) -> None:
+    pid = "PID|1||4711^^^WEST^MR^^2007Q||Ortega^Ana^^^^^L^^^^^20200101^20190101||19700214|F"
+    kin = "NK1|1|Ortega^Juan|SPO^Spouse^HL70063|||||||||9^^^WEST^MR^^2007Q"
+    cover = "IN1|1|PPO^Gold^L|60054^^^WEST^NIIP^^2007Q|Aetna"
+    applied = gateway.send(adt("A01", kin, pv1(f19="V9^^^WEST^VN^^2007Q"), cover, pid=pid))
+    patient = gateway.only("Patient")
+    assert patient["identifier"][0]["value"] == "4711"
+    assert patient["name"][0] == {"use": "official", "family": "Ortega", "given": ["Ana"]}
+    assert gateway.only("Encounter")["identifier"][0]["value"] == "V9"
+    assert gateway.only("RelatedPerson")["identifier"][0]["value"] == "9"
+    assert gateway.only("Coverage")["payor"][0]["identifier"]["value"] == "60054"
+    told = {(item.segment, item.field) for item in applied.coverage.warned if item.code == "102"}
+    assert told == {("PID", 3), ("PID", 5), ("NK1", 12), ("PV1", 19), ("IN1", 3)}
+
+
+def test_a_merge_reads_numbers_with_a_malformed_date(gateway: Any) -> None:
+    gateway.send(adt("A28"))
+    gateway.send(adt("A40", "MRG|4711^^^WEST^MR^^2007Q", pid="PID|1||4712^^^WEST^MR||Ortega^Ana"))
+    assert [item.get("active") for item in gateway.all("Patient")] == [False, None]
+
+
+def test_a_procedure_that_was_to_be_done_is_done_at_discharge(gateway: Any) -> None:
+    gateway.send(adt("A05", pv1(f44=""), "PR1|1||27130^Total hip arthroplasty^C4||20990302"))
+    assert gateway.only("Procedure")["status"] == "preparation"
+    gateway.send(adt("A03", pv1(), "PR1|1||27130^Total hip arthroplasty^C4||20990302"))
+    assert gateway.only("Procedure")["status"] == "completed"
+
+
+@pytest.mark.parametrize("deleted", ["", "|" * 17 + "D"])
+def test_a_discharge_leaves_a_procedure_of_the_or_schedule_to_that(gateway: Any, deleted: str) -> None:
+    gateway.send(adt("A01", pv1()))
+    readiness = {
+        "url": "http://suture.example.org/fhir/StructureDefinition/or-readiness",
+        "extension": [{"url": "surgicalStatus", "valueCode": "ready"}],
+    }
+    value = {
+        "resourceType": "Procedure",
+        "status": "preparation",
+        "code": {"coding": [{"system": "http://www.ama-assn.org/go/cpt", "code": "27130"}]},
+        "subject": {"reference": f"Patient/{gateway.only('Patient')['id']}"},
+        "encounter": {"reference": f"Encounter/{gateway.only('Encounter')['id']}"},
+        "extension": [readiness],
+    }
+    gateway.records.create(Caller("fhir"), "Procedure", value)
+    applied = gateway.send(adt("A03", pv1(), f"PR1|1||27130^Total hip arthroplasty^C4{deleted}"))
+    assert gateway.only("Encounter")["status"] == "finished"
+    assert gateway.only("Procedure")["status"] == "preparation"
+    assert any(item.told and item.segment == "PR1" for item in applied.coverage.warned)
+
+
+@pytest.mark.parametrize(
+    ("before", "event"), [("A01", "A38"), ("A01", "A27"), ("A05", "A13"), ("A11", "A13"), ("A03", "A38")]
+)
+def test_only_what_was_can_be_taken_back(gateway: Any, before: str, event: str) -> None:
+    for name in dict.fromkeys(("A05" if before == "A05" else "A01", before)):
+        gateway.send(adt(name, pv1()))
+    status = gateway.only("Encounter")["status"]
+    applied = gateway.send(adt(event, pv1()))
+    assert gateway.only("Encounter")["status"] == status
+    assert any(item.told and item.segment == "PV1" for item in applied.coverage.warned)
+
+
+def test_a_diagnosis_that_is_deleted_is_the_visits_no_more(gateway: Any) -> None:
+    gateway.send(adt("A01", pv1(), "DG1|1||M16.12^Coxarthrosis^I10|||A", "DG1|2||I10^Hypertension^I10|||W"))
+    gateway.send(adt("A08", pv1(), "DG1|2||I10^Hypertension^I10|||W" + "|" * 15 + "D"))
+    codes = {
+        f"Condition/{item['id']}": item["code"]["coding"][0]["code"] for item in gateway.all("Condition")
+    }
+    assert [codes[item["condition"]["reference"]] for item in gateway.only("Encounter")["diagnosis"]] == [
+        "M16.12"
+    ]
+    again = gateway.send(adt("A08", pv1(), "DG1|2||I10^Hypertension^I10|||W" + "|" * 15 + "D"))
+    assert len(gateway.all("Condition")) == 2
+    assert {item.action for item in again.written} == {"matched"}
+
+
+def test_kin_have_all_their_addresses(gateway: Any) -> None:
+    gateway.send(adt("A28", "NK1|1|Ortega^Juan|SPO^Spouse^HL70063|1 Street^^Town~2 Road^^City"))
+    assert [item["city"] for item in gateway.only("RelatedPerson")["address"]] == ["Town", "City"]

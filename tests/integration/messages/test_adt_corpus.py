@@ -12,7 +12,7 @@ from typing import Any
 from mappings import er7
 from mappings.messages.coverage import MessageRefused
 from mappings.messages.handlers import HANDLERS
-from tests.integration.messages.test_corpus import invalid, messages, untold
+from tests.integration.messages.test_corpus import each_is_applied_and_valid, messages, none_writes_again
 
 REFUSED = {
     "mirth-adt-a40.hl7": "204",
@@ -39,36 +39,13 @@ def readable(corpus: Path) -> Iterator[tuple[str, bytes]]:
 def test_each_adt_message_of_the_corpus_is_applied_and_renders_as_valid_fhir(
     corpus: Path, gateway: Any
 ) -> None:
-    seen = 0
-    faults: dict[str, Any] = {}
-    for name, raw in readable(corpus):
-        seen += 1
-        expected = REFUSED.get(name.partition("#")[0])
-        try:
-            applied = gateway.rehearse(raw)
-        except MessageRefused as refused:
-            if expected != refused.warning.code:
-                faults[name] = refused.warning
-            continue
-        told = invalid(applied.written) + untold(er7.read(raw), applied.coverage)
-        if told or expected:
-            faults[name] = told
-    assert not faults, faults
-    assert seen > 140
+    assert each_is_applied_and_valid(gateway, readable(corpus), REFUSED) > 140
 
 
 def test_each_adt_message_of_the_corpus_writes_nothing_when_it_comes_again(
     corpus: Path, gateway: Any
 ) -> None:
-    faults: dict[str, Any] = {}
-    for name, raw in readable(corpus):
-        if name.partition("#")[0] in REFUSED:
-            continue
-        applied = gateway.rehearse(raw, times=2)
-        changed = [(item.action, item.path) for item in applied.written if item.action != "matched"]
-        if changed:
-            faults[name] = changed
-    assert not faults, faults
+    assert none_writes_again(gateway, readable(corpus), REFUSED) > 130
 
 
 def test_the_corpus_is_applied_one_message_after_the_other(corpus: Path, gateway: Any) -> None:

@@ -210,3 +210,57 @@ def test_an_order_completes_kin_that_are_known_and_takes_none_away(gateway: Any)
     assert found["gender"] == "male"
     applied = gateway.send(order)
     assert applied.actions("RelatedPerson") == ["matched"]
+
+
+def test_the_mothers_number_is_hers_whom_kin_tell_of(gateway: Any) -> None:
+    mother = "NK1|1|Lopez^Rosa|MTH^Mother^HL70063"
+    for _ in range(2):
+        gateway.send(adt("A28", told(f5="Ortega^Baby", f21="8801^^^WEST^MR"), mother))
+    found = gateway.only("RelatedPerson")
+    assert [item["value"] for item in found["identifier"]] == ["8801"]
+    assert found["name"][0]["family"] == "Lopez"
+
+
+def test_a_mother_who_is_told_of_by_her_number_alone_is_a_related_person(gateway: Any) -> None:
+    raw = adt("A28", told(f5="Ortega^Baby", f21="8801^^^WEST^MR"))
+    gateway.send(raw)
+    found = gateway.only("RelatedPerson")
+    assert found["relationship"][0]["coding"][0]["code"] == "MTH"
+    assert found["patient"]["reference"] == f"Patient/{gateway.only('Patient')['id']}"
+    assert {item.action for item in gateway.send(raw).written} == {"matched"}
+
+
+def test_roles_are_played_for_the_patient_in_the_visit_or_in_the_procedure(gateway: Any) -> None:
+    pv1 = "PV1|1|I|3W^12^1||||||||||||||||V9^^^WEST"
+    act = "PR1|1||27130^Arthroplasty^C4||20260302|||||||||||||N1^WEST"
+    care = "ROL|1|AD|PP^Primary Care Provider^HL70443|D1^Ng^Wei^^^^^^WEST"
+    nurse = "ROL|2|AD|RT^Referred to Provider^HL70443|D2^Roe^Jo^^^^^^WEST|20260301|20260305"
+    scrub = "ROL|3|AD|SN^Scrub nurse^L|D3^Poe^Al^^^^^^WEST"
+    raw = adt("A01", told(f5="Ortega^Ana"), care, pv1, nurse, act, scrub)
+    applied = gateway.send(raw)
+    names = {f"Practitioner/{item['id']}": item["name"][0]["family"] for item in gateway.all("Practitioner")}
+    (doctor,) = gateway.only("Patient")["generalPractitioner"]
+    (participant,) = gateway.only("Encounter")["participant"]
+    (performer,) = gateway.only("Procedure")["performer"]
+    assert names[doctor["reference"]] == "Ng"
+    assert names[participant["individual"]["reference"]] == "Roe"
+    assert participant["type"][0]["coding"][0]["code"] == "RT"
+    assert participant["period"] == {"start": "2026-03-01", "end": "2026-03-05"}
+    assert names[performer["actor"]["reference"]] == "Poe"
+    assert performer["function"]["coding"][0]["code"] == "SN"
+    assert "Encounter.participant" in applied.coverage.mapped["ROL[2]-4"]
+    assert {item.action for item in gateway.send(raw).written} == {"matched"}
+    gateway.send(raw.replace("|AD|", "|DE|"))
+    assert "generalPractitioner" not in gateway.only("Patient")
+    assert "participant" not in gateway.only("Encounter")
+    assert "performer" not in gateway.only("Procedure")
+
+
+def test_another_period_of_the_same_role_replaces_the_one_before(gateway: Any) -> None:
+    pv1 = "PV1|1|I|3W^12^1||||||||||||||||V9^^^WEST"
+    for end in ("20260305", "20260307", "20260201"):
+        nurse = f"ROL|2|UP|RT^Referred to Provider^HL70443|D2^Roe^Jo^^^^^^WEST|20260301|{end}"
+        applied = gateway.send(adt("A01", told(f5="Ortega^Ana"), pv1, nurse))
+    (participant,) = gateway.only("Encounter")["participant"]
+    assert participant["period"] == {"start": "2026-03-01"}
+    assert applied.codes() == ["102"]

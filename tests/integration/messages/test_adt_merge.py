@@ -213,3 +213,27 @@ def test_resources_without_tables_are_the_survivors_too(gateway: Any) -> None:
     gateway.records.create(Caller("fhir"), "CarePlan", plan)
     gateway.send(merge(("1", "2")))
     assert gateway.only("CarePlan")["subject"]["reference"] == f"Patient/{by_number(gateway)['1']['id']}"
+
+
+def test_the_prior_name_is_an_old_one_of_the_survivor(gateway: Any) -> None:
+    for number in ("1", "2"):
+        gateway.send(person(number))
+    raw = merge(("1", "2")) + "||||||Lopez^Ana~ORTEGA^ANA"
+    applied = gateway.send(raw)
+    told = [(item.get("use"), item["family"]) for item in by_number(gateway)["1"]["name"]]
+    assert told == [(None, "Ortega"), ("old", "Lopez")]
+    assert applied.coverage.mapped["MRG[1]-7"] == ["Patient.name"]
+    gateway.send(person("1"))
+    assert [item["family"] for item in by_number(gateway)["1"]["name"]] == ["Ortega", "Lopez"]
+
+
+def test_the_prior_account_and_visit_are_told_of_where_they_move_to_the_survivor(gateway: Any) -> None:
+    gateway.send(person("1"))
+    visit = full("2", "P2").replace("||Ortega^Ana", "||Ortega^Ana|||||||||||||A2^^^WEST^AN", 1)
+    gateway.send(visit)
+    applied = gateway.send(merge(("1", "2")) + "||A2^^^WEST^AN||V2^^^WEST")
+    for number in (3, 5):
+        assert applied.coverage.mapped[f"MRG[1]-{number}"] == ["Encounter.subject"]
+    key = by_number(gateway)["1"]["id"]
+    assert gateway.only("Encounter")["subject"]["reference"] == f"Patient/{key}"
+    assert gateway.only("Encounter")["account"][0]["identifier"]["value"] == "A2"

@@ -66,14 +66,16 @@ def test_an_observation_is_taken_back_by_its_own_status(gateway: Any, letter: st
     assert told(gateway)["2823-3"] == ("final", 4.1)
 
 
-@pytest.mark.parametrize(("letter", "status"), [("X", "cancelled"), ("D", "entered-in-error")])
-def test_the_last_final_report_that_is_taken_back_leaves_its_order_performed(
-    gateway: Any, letter: str, status: str
+@pytest.mark.parametrize(
+    ("letter", "status", "left"), [("X", "cancelled", "reported"), ("D", "entered-in-error", "completed")]
+)
+def test_the_last_final_report_that_was_in_error_leaves_its_order_performed_and_a_cancelled_one_as_it_is(
+    gateway: Any, letter: str, status: str, left: str
 ) -> None:
     gateway.send(result(*BOTH))
     gateway.send(result(status=letter))
     assert gateway.only("DiagnosticReport")["status"] == status
-    assert workflow(gateway) == "completed"
+    assert workflow(gateway) == left
 
 
 def test_an_order_stays_reported_while_another_of_its_reports_is_final(gateway: Any) -> None:
@@ -87,6 +89,22 @@ def test_a_result_that_is_final_again_after_it_was_taken_back_reports_its_order(
     for status in ("F", "D", "F"):
         gateway.send(result(*BOTH, status=status))
     assert workflow(gateway) == "reported"
+
+
+def test_a_correction_of_one_of_a_series_is_that_of_the_same_time(gateway: Any) -> None:
+    glucose = "OBX|{}|NM|2345-7^Glucose^LN||{}|mmol/L|||||{}|||202603010{}00+0000"
+    gateway.send(result(glucose.format(1, 5, "F", 8), glucose.format(2, 9, "F", 9)))
+    gateway.send(result(glucose.format(1, 7, "C", 9), status="C", hour=13))
+    assert sorted(item["valueQuantity"]["value"] for item in gateway.all("Observation")) == [5, 7]
+
+
+def test_a_day_is_no_instant_of_issue(gateway: Any) -> None:
+    applied = gateway.send(result(*BOTH).replace("20260301120000+0000||CH", "20260301||CH"))
+    assert invalid(applied.written) == []
+    assert not any(
+        "issued" in item for kind in ("DiagnosticReport", "Observation") for item in gateway.all(kind)
+    )
+    assert ("OBR", 22) in {(item.segment, item.field) for item in applied.coverage.warned}
 
 
 TYPES = {

@@ -66,6 +66,44 @@ def test_a_correction_of_a_final_report_is_applied(gateway: Any, status: str) ->
     assert told(applied) == []
 
 
+@pytest.mark.parametrize("issued", ["20260301110000+0000", ""])
+def test_the_final_result_of_before_its_correction_does_not_come_back(gateway: Any, issued: str) -> None:
+    gateway.send(result(group(sodium("140"), issued=issued)))
+    gateway.send(result(group(sodium("128", "C"), status="C", issued=issued)))
+    applied = gateway.send(result(group(sodium("140"), issued=issued)))
+    assert gateway.only("Observation")["valueQuantity"]["value"] == 128
+    assert gateway.only("DiagnosticReport")["status"] == "corrected"
+    assert told(applied) == ["OBR-25"]
+
+
+def test_a_result_that_is_final_anew_after_its_correction_is_applied(gateway: Any) -> None:
+    gateway.send(result(group(sodium("128", "C"), status="C")))
+    gateway.send(result(group(sodium("130"), issued="20260301120000+0000")))
+    assert gateway.only("Observation")["valueQuantity"]["value"] == 130
+
+
+def test_an_order_that_comes_after_its_result_is_that_order_though_coded_otherwise(gateway: Any) -> None:
+    gateway.send(result(group(sodium("140"))))
+    head = "MSH|^~\\&|HIS|WEST|SUTURE|OR|20260301080000+0000||ORM^O01|1|P|2.5.1"
+    order = f"{head}\n{PATIENT}\nORC|NW|P100^HIS\nOBR|1|P100^HIS||CHEM7^Chemistry^99H"
+    gateway.send(order)
+    found = gateway.only("ServiceRequest")
+    assert (found["status"], found["code"]["coding"][0]["code"]) == ("completed", "CHEM7")
+    assert {item.action for item in gateway.send(order).written} == {"matched"}
+    gateway.send(f"{order}\nOBR|2|P100^HIS||CBC^Blood count^99H")
+    codes = [item["code"]["coding"][0]["code"] for item in gateway.all("ServiceRequest")]
+    assert sorted(codes) == ["CBC", "CHEM7"]
+
+
+def test_only_one_of_two_orders_that_come_after_a_result_is_the_order_of_the_result(gateway: Any) -> None:
+    gateway.send(result(group(sodium("140"))))
+    head = "MSH|^~\\&|HIS|WEST|SUTURE|OR|20260301080000+0000||ORM^O01|1|P|2.5.1"
+    orders = "ORC|NW|P100^HIS\nOBR|1|P100^HIS||CHEM7^Chemistry^99H\nOBR|2|P100^HIS||CBC^Blood count^99H"
+    gateway.send(f"{head}\n{PATIENT}\n{orders}")
+    codes = [item["code"]["coding"][0]["code"] for item in gateway.all("ServiceRequest")]
+    assert sorted(codes) == ["CBC", "CHEM7"]
+
+
 def test_an_observation_that_is_final_stays_where_only_its_own_status_is_lesser(gateway: Any) -> None:
     gateway.send(result(group(sodium("140"))))
     potassium = "OBX|2|NM|2823-3^Potassium^LN||4.1|mmol/L|||||F"

@@ -20,7 +20,7 @@ from tests.integration.messages.test_corpus import invalid, messages, untold
 
 decode = msgspec.json.Decoder(float_hook=Decimal).decode
 PATIENT = "PID|1||4711^^^WEST^MR||Ortega^Ana||19700214|F"
-VISIT = "PV1|1|I|WARD^1^A|||||||||||||||||V8"
+VISIT = "PV1|1|I|WARD^1^A||||||||||||||||V8"
 LINES = (
     "OBX|1|TX|11504-8^Operative note^LN||Findings: none||||||F",
     "OBX|2|TX|11504-8^Operative note^LN||Plan: home||||||F",
@@ -284,3 +284,60 @@ def test_the_document_messages_of_the_corpus_are_about_one_document(corpus: Path
         gateway.send(raw)
     assert len(gateway.all("DocumentReference")) == 1
     assert len(gateway.all("ServiceRequest")) == 2
+
+
+def test_an_addendum_under_the_number_of_its_document_does_not_take_the_text_away(gateway: Any) -> None:
+    gateway.send(mdm("T02", txa(f17="LA"), *LINES))
+    addendum = mdm("T06", txa(parent="D1", f17="LA"), "OBX|1|TX|||Addendum: more||||||F")
+    gateway.send(addendum)
+    found = gateway.only("DocumentReference")
+    assert [text_of(found, place) for place in (0, 1)] == ["Findings: none\nPlan: home", "Addendum: more"]
+    assert {item.action for item in gateway.send(addendum).written} == {"matched"}
+    gateway.send(mdm("T08", txa(f17="LA"), "OBX|1|TX|||All anew||||||F"))
+    assert [text_of(gateway.only("DocumentReference"))] == ["All anew"]
+    assert len(gateway.only("DocumentReference")["content"]) == 1
+
+
+def test_an_addendum_of_its_own_number_that_comes_again_replaces_its_text(gateway: Any) -> None:
+    gateway.send(mdm("T02", txa(), *LINES))
+    for text in ("First", "Second"):
+        gateway.send(mdm("T06", txa("D2", parent="D1"), f"OBX|1|TX|||{text}||||||F"))
+    original, addendum = gateway.all("DocumentReference")
+    assert text_of(original) == "Findings: none\nPlan: home"
+    assert [text_of(addendum), len(addendum["content"])] == ["Second", 1]
+
+
+def test_repetitions_of_a_text_are_its_lines(gateway: Any) -> None:
+    gateway.send(
+        mdm("T02", txa(), "OBX|1|TX|||One~Two||||||F", "OBX|2|FT|||Three \\T\\ four\\.br\\Five||||||F")
+    )
+    assert text_of(gateway.only("DocumentReference")) == "One\nTwo\nThree & four\nFive"
+
+
+def test_documents_without_a_visit_number_are_of_the_visit_that_goes_on(gateway: Any) -> None:
+    for number in ("D1", "D2"):
+        gateway.send(mdm("T02", "PV1|1|I|WARD^1^A", txa(number), *LINES))
+    (visit,) = gateway.all("Encounter")
+    encounters = [item["context"]["encounter"] for item in gateway.all("DocumentReference")]
+    assert encounters == [[{"reference": f"Encounter/{visit['id']}"}]] * 2
+    gateway.send(mdm("T02", "PV1|1|O|CLINIC", txa("D3"), *LINES))
+    gateway.send(mdm("T02", VISIT, txa("D4"), *LINES))
+    assert len(gateway.all("Encounter")) == 3
+
+
+@pytest.mark.parametrize("number", [17, 19])
+@pytest.mark.parametrize("known", [True, False])
+def test_a_status_of_no_table_is_warned_about(gateway: Any, number: int, *, known: bool) -> None:
+    if known:
+        gateway.send(mdm("T02", txa(f17="AU"), *LINES))
+    applied = gateway.send(
+        mdm("T02", txa(**{f"f{number}": "QQ"}, **({"f17": "AU"} if number == 19 else {})), *LINES)
+    )
+    assert [
+        (item.code, item.segment, item.field) for item in applied.coverage.warned if item.code != "0"
+    ] == [("103", "TXA", number)]
+    found = gateway.only("DocumentReference")
+    assert (found["status"], found.get("docStatus")) == (
+        "current",
+        "final" if known or number == 19 else None,
+    )

@@ -291,3 +291,26 @@ def test_a_generated_narrative_goes_when_a_message_changes_the_record(gateway: A
     gateway.records.update(Caller("fhir"), "ServiceRequest", found["id"], found)
     gateway.send(order("XO", rest="NTE|1||Left side"))
     assert "text" not in gateway.only("ServiceRequest")
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("told", [{"orc5": "SC"}, {"obr25": "S"}])
+def test_an_order_that_is_said_to_be_scheduled_without_a_time_is_not_booked(
+    gateway: Any, told: dict[str, str], *, known: bool
+) -> None:
+    if known:
+        gateway.send(order())
+    applied = gateway.send(order("SC", **told))
+    row = gateway.row("service_order", gateway.only("ServiceRequest")["id"])
+    assert (row["status"], row["scheduled_at"]) == ("ordered", None)
+    assert [warned.segment for warned in applied.coverage.warned if warned.told] == ["ORC"]
+
+
+@pytest.mark.parametrize("time", ["TQ1|1||||||20260302090000+0000", "ZDS|1.2"])
+def test_an_order_that_is_said_to_be_scheduled_is_booked_for_the_time_that_is_known(
+    gateway: Any, time: str
+) -> None:
+    gateway.send(order(rest="TQ1|1||||||20260302090000+0000"))
+    gateway.send(order("SC", orc5="SC", rest=time))
+    row = gateway.row("service_order", gateway.only("ServiceRequest")["id"])
+    assert (row["status"], row["scheduled_at"]) == ("scheduled", "2026-03-02T09:00:00+00:00")

@@ -117,6 +117,20 @@ def test_a_shared_social_security_number_is_no_key(gateway: Any) -> None:
     assert len(gateway.all("Patient")) == 2
 
 
+def test_a_social_security_number_is_known_by_who_gives_it(gateway: Any) -> None:
+    gateway.send(order("PID|1||1^^^WEST^MR~123456789^^^USSSA^SS||A^B"))
+    gateway.send(order("PID|1||2^^^WEST^MR~123456789^^^USSSA^SS||C^D").replace("P100", "P200"))
+    told = [item["identifier"][1] for item in gateway.all("Patient")]
+    assert [item["system"] for item in told] == ["http://hl7.org/fhir/sid/us-ssn"] * 2
+
+
+def test_a_number_for_which_old_versions_have_no_form_is_a_telephone_number(gateway: Any) -> None:
+    gateway.send(order("PID|1||1^^^WEST^MR||A^B||||||||^PRN^PH^^^^^^+44 20 7946 0958~^PRN^PH^^^^^^after six"))
+    assert gateway.only("Patient")["telecom"] == [
+        {"system": "phone", "value": "+44 20 7946 0958", "use": "home"}
+    ]
+
+
 def test_a_patient_without_identifier_is_refused(gateway: Any) -> None:
     with pytest.raises(MessageRefused) as refused:
         gateway.send(order("PID|1||||Ortega^Ana"))
@@ -141,3 +155,39 @@ def test_next_of_kin_before_the_patient_are_taken_with_a_warning(gateway: Any) -
     applied = gateway.send(raw)
     assert applied.codes() == ["100"]
     assert gateway.only("Patient")["contact"][0]["name"]["family"] == "Ortega"
+
+
+@pytest.mark.parametrize("dated", ["never", "^never"])
+def test_a_date_that_is_none_costs_neither_the_number_nor_the_name_that_it_is_about(
+    gateway: Any, dated: str
+) -> None:
+    applied = gateway.send(order(f"PID|1||4711^^^WEST^MR^^{dated}||Ortega^Ana^^^^^^^^^^{dated}||19700214|F"))
+    found = gateway.only("Patient")
+    assert [item["value"] for item in found["identifier"]] == ["4711"]
+    assert found["name"] == [{"family": "Ortega", "given": ["Ana"]}]
+    assert applied.codes() == ["102"]
+
+
+def test_a_code_of_nothing_but_white_space_is_none(gateway: Any) -> None:
+    gateway.send(order("PID|1||4711^^^WEST^MR||Ortega^Ana||19700214|F||\t^White|||||||\t"))
+    found = gateway.only("Patient")
+    assert found["extension"][0]["extension"] == [{"url": "text", "valueString": "White"}]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_an_address_for_mail_beside_a_number_is_not_lost(gateway: Any, *, again: bool) -> None:
+    pid = (
+        "PID|1||4711^^^WEST^MR||Ortega^Ana||19700214|F"
+        + "|" * 5
+        + "5550100^PRN^PH^ana@home.example|^WPN^Internet^ana@work.example"
+    )
+    if again:
+        gateway.send(order(pid.replace("ana@", "anita@")).replace("ORM^O01", "ADT^A08").partition("\nORC")[0])
+    event = gateway.send(order(pid).replace("ORM^O01", "ADT^A08").partition("\nORC")[0])
+    told = [(item["system"], item["value"], item["use"]) for item in gateway.only("Patient")["telecom"]]
+    assert told == [
+        ("phone", "5550100", "home"),
+        ("email", "ana@home.example", "home"),
+        ("email", "ana@work.example", "work"),
+    ]
+    assert event.coverage.mapped["PID[1]-13"] == ["Patient.telecom"]

@@ -136,7 +136,7 @@ def test_a_cancelled_order_stays_cancelled_and_the_report_is_kept(gateway: Any) 
     [
         ("O", "registered", "ordered"),
         ("I", "registered", "in_progress"),
-        ("S", "registered", "scheduled"),
+        ("S", "registered", "ordered"),  # no time is told that it is booked for
         ("N", "registered", "in_progress"),
         ("A", "partial", "in_progress"),
         ("R", "partial", "in_progress"),
@@ -338,3 +338,17 @@ def test_a_score_that_comes_again_with_another_value_changes_the_outcomes_typed_
     assert found["valueQuantity"]["value"] == 74
     assert gateway.row("rc_outcome", found["id"])["score"] == 74
     assert gateway.row("rc_outcome", found["id"])["instrument"] == "KOOS_JR"
+
+
+def test_several_results_of_an_order_are_told_by_our_number_of_it(gateway: Any) -> None:
+    gateway.send(order())
+    (ours,) = [
+        item["value"]
+        for item in gateway.only("ServiceRequest")["identifier"]
+        if item["system"] == "http://suture.example.org/fhir/sid/order-number"
+    ]
+    first = result(SODIUM, placer=f"{ours}^SUTURE")
+    second = first.replace(CODE, "2345-7^Glucose^LN").partition("ORC|")[2]
+    gateway.send(f"{first}\nORC|{second}")
+    assert len(gateway.all("DiagnosticReport")) == 2
+    assert gateway.only("ServiceRequest")["status"] == "completed"

@@ -189,6 +189,49 @@ def test_a_late_cancellation_of_an_earlier_appointment_leaves_the_booking(gatewa
     assert applied.codes() == ["204"]
 
 
+def test_a_late_cancellation_that_names_the_order_leaves_another_booking(gateway: Any) -> None:
+    head = "MSH|^~\\&|HIS|WEST|SUTURE|OR|20260301080000+0000||ORM^O01|1|P|2.5.1"
+    gateway.send(f"{head}\n{PATIENT}\nORC|NW|O7^HIS\nOBR|1|O7^HIS||27130^Total hip arthroplasty^C4")
+    order = f"ServiceRequest/{gateway.only('ServiceRequest')['id']}"
+    procedure = operation(gateway, basedOn=[{"reference": order}])
+    gateway.send(siu("S12", *FULL, orders="O7^HIS", start="20260309080000+0000"))
+    gateway.send(siu("S12", *FULL, number="P2|F2", orders="O7^HIS"))
+    applied = gateway.send(siu("S15", *FULL, orders="O7^HIS", start="20260309080000+0000"))
+    assert of_board(gateway, procedure) == BOOKED
+    assert applied.codes() == ["204"]
+    gateway.send(siu("S15", *FULL, number="P2|F2", orders="O7^HIS"))
+    assert of_board(gateway, procedure) == FREE
+
+
+def test_each_service_of_an_appointment_books_its_own_procedure_or_none(gateway: Any) -> None:
+    hip = operation(gateway)
+    knee = operation(gateway, code={"coding": [{"system": CPT, "code": "29881"}]})
+    other = "AIS|2||29881^Knee arthroscopy^C4"
+    applied = gateway.send(siu("S12", *FULL, other))
+    assert [of_board(gateway, item)[0] for item in (hip, knee)] == ["ready", "ready"]
+    told = "".join(warned.text for warned in applied.coverage.warned if warned.told)
+    assert "More than one procedure" in told
+    services = gateway.all("Appointment")[-1]["serviceType"]
+    assert [item["coding"][0]["code"] for item in services] == ["27130", "29881"]
+
+
+def test_a_service_that_is_not_the_procedures_is_kept_and_told_of(gateway: Any) -> None:
+    operation(gateway)
+    applied = gateway.send(siu("S12", *FULL, "AIS|2||99999^Something else^L"))
+    assert "AIS[1]-3" in applied.coverage.mapped
+    assert "AIS[2]-3" not in applied.coverage.mapped
+    row = gateway.row("resource", gateway.only("Procedure")["id"])
+    assert row["v2_remainder"]["AIS[2]"]["3"] == "99999^Something else^L"
+
+
+@pytest.mark.parametrize(("text", "end"), [("M45", "08:45"), ("H2", "10:00"), ("45", "08:45"), ("X", None)])
+def test_a_duration_within_the_timing_counts(gateway: Any, text: str, end: str | None) -> None:
+    raw = siu("S12", RGS, SERVICE).replace("|90|min|^^^", f"||min|^^{text}^")
+    gateway.send(raw)
+    found = gateway.only("Appointment")
+    assert found["end"] == (f"2026-03-10T{end}:00+00:00" if end else found["start"])
+
+
 @pytest.mark.parametrize("event", ["S13", "S15", "S26"])
 def test_nothing_is_applied_to_a_procedure_that_has_begun(gateway: Any, event: str) -> None:
     procedure = booked(gateway)

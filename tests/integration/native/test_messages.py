@@ -135,7 +135,7 @@ def test_what_cannot_be_read_is_shown_all_the_same(http: httpx.Client, peer: Pee
     assert (unreadable["segments"], unreadable["status"]) == ([], "rejected")
     refused = http.get(f"{MESSAGES}/{second['id']}").json()
     assert refused["error_code"] == "100"
-    assert {field["fate"] for segment in refused["segments"] for field in segment["fields"]} == {"untold"}
+    assert {field["fate"] for segment in refused["segments"] for field in segment["fields"]} == {"refused"}
 
 
 @pytest.mark.parametrize("key", ["x", "019a0000-0000-7000-8000-000000000000"])

@@ -83,15 +83,6 @@ def write(library: Library) -> None:
     )
 
 
-@pytest.fixture(scope="module")
-def library(store: Store, _wipe: str) -> Library:
-    with store.connection() as connection:
-        connection.execute(_wipe.encode())
-    made = Library(store)
-    write(made)
-    return made
-
-
 WORDS = [
     ("Patient", "_text=hip", "p1 p2"),
     ("Patient", "_text=HIP left", "p1"),

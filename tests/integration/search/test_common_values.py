@@ -5,7 +5,6 @@ https://hl7.org/fhir/R4/search.html#count
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,7 +20,7 @@ from storage.search.compile import page_statement
 from storage.search.prepared import statement
 from storage.search.query import Query
 from storage.session import Raw, Store
-from tests.fixtures.multitude import SYSTEM, UCUM, Multitude, load
+from tests.fixtures.multitude import SYSTEM, UCUM
 
 CONTEXT = Context(datetime(2026, 1, 1, tzinfo=UTC), "http://here/fhir")
 MOST = 2000
@@ -69,16 +68,13 @@ Patient?family=common family 12
 
 
 @pytest.fixture(scope="module")
-def alike(module_database: Callable[[bool], str]) -> Iterator[Store]:
-    store = Store(module_database(True))
-    with store.connection() as connection:
-        load(connection, Multitude())
+def alike(crowd: Store) -> Store:
+    with crowd.connection() as connection:
         connection.execute("SET session_replication_role = replica")
         connection.execute(ALIKE.encode())
         connection.execute("SET session_replication_role = DEFAULT")
         connection.execute("VACUUM ANALYZE")
-    yield store
-    store.close()
+    return crowd
 
 
 def query_of(search: str) -> Query:

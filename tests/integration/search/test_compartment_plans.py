@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,19 +19,9 @@ from storage.search.compile import page_statement
 from storage.search.prepared import statement
 from storage.search.query import Query
 from storage.session import Store
-from tests.fixtures.multitude import Multitude, load
 
 BIG = 5000
 BASE = "http://here/fhir"
-
-
-@pytest.fixture(scope="module")
-def crowd(module_database: Callable[[bool], str]) -> Iterator[Store]:
-    store = Store(module_database(True))
-    with store.connection() as connection:
-        load(connection, Multitude())
-    yield store
-    store.close()
 
 
 def asked(store: Store, search: str) -> Query:

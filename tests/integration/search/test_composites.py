@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from storage.session import Store
 from tests.fixtures.library import Library
 
 UCUM = "http://unitsofmeasure.org"
@@ -30,11 +29,7 @@ def observe(library: Library, fhir_id: str, *codes: str, **elements: Any) -> Non
     library.put("Observation", fhir_id, status="final", code=code(*codes), subject=subject, **elements)
 
 
-@pytest.fixture(scope="module")
-def library(store: Store, _wipe: str) -> Library:
-    with store.connection() as connection:
-        connection.execute(_wipe.encode())
-    made = Library(store)
+def write(made: Library) -> None:
     for patient in ("p1", "p2"):
         made.put("Patient", patient)
     observe(made, "bp1", "bp", component=pressure(160, 70))
@@ -58,7 +53,6 @@ def library(store: Store, _wipe: str) -> Library:
         content=[{"attachment": {"url": "urn:b"}}],
         relatesTo=relations,
     )
-    return made
 
 
 MATCHES = [

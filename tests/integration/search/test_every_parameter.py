@@ -15,7 +15,6 @@ from mappings.search import SearchParameter, parameters
 from mappings.search_references import nested_types
 from storage.search.query import Flag
 from storage.search.sort import sort_of, sortable
-from storage.session import Store
 from tests.fixtures.library import Library
 
 VALUES = {
@@ -45,11 +44,7 @@ EACH = [
 ]
 
 
-@pytest.fixture(scope="module")
-def library(store: Store, _wipe: str) -> Library:
-    with store.connection() as connection:
-        connection.execute(_wipe.encode())
-    made = Library(store)
+def write(made: Library) -> None:
     # What codes are below one is told by their code system.
     made.put(
         "CodeSystem",
@@ -59,7 +54,6 @@ def library(store: Store, _wipe: str) -> Library:
         content="complete",
         concept=[{"code": "1", "concept": [{"code": "2"}]}],
     )
-    return made
 
 
 def value(parameter: SearchParameter) -> str:

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from gateway.errors import UnsupportedParameterValue
 from storage.search.near import RADIUS
-from storage.session import Store
 from tests.fixtures.library import Library
 
 PLACES = {
@@ -25,17 +24,12 @@ PLACES = {
 }
 
 
-@pytest.fixture(scope="module")
-def library(store: Store, _wipe: str) -> Library:
-    with store.connection() as connection:
-        connection.execute(_wipe.encode())
-    made = Library(store)
+def write(made: Library) -> None:
     for name, (north, east) in PLACES.items():
         made.put(
             "Location", name, name=name, position={"latitude": Decimal(north), "longitude": Decimal(east)}
         )
     made.put("Location", "nowhere", name="nowhere")
-    return made
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,7 +21,7 @@ from storage.search.compile import page_statement
 from storage.search.prepared import statement
 from storage.search.query import Coded, Composed, Flag, Place, Refers, Target, Worded, Written
 from storage.session import Store
-from tests.fixtures.multitude import SYSTEM, UCUM, Multitude, load
+from tests.fixtures.multitude import SYSTEM, UCUM
 
 CONTEXT = Context(datetime(2026, 1, 1, tzinfo=UTC), "http://here/fhir")
 BIG = 2800
@@ -89,15 +89,6 @@ Patient?_filter=family sw "family 12" and gender eq male
 Patient?_sort=-_lastUpdated
 Observation?_sort=_lastUpdated
 """
-
-
-@pytest.fixture(scope="module")
-def crowd(module_database: Callable[[bool], str]) -> Iterator[Store]:
-    store = Store(module_database(True))
-    with store.connection() as connection:
-        load(connection, Multitude())
-    yield store
-    store.close()
 
 
 @pytest.fixture(scope="module")

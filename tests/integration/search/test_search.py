@@ -92,15 +92,6 @@ def write(library: Library) -> None:
     )
 
 
-@pytest.fixture(scope="module")
-def library(store: Store, _wipe: str) -> Library:
-    with store.connection() as connection:
-        connection.execute(_wipe.encode())
-    made = Library(store)
-    write(made)
-    return made
-
-
 MATCHES = [
     # How a text may be asked for.
     ("Patient", "family=obr", "p1"),

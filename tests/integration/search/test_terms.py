@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from gateway.errors import UnsupportedParameterValue
-from storage.session import Store
 from tests.fixtures.library import BASE, Library
 
 BONES = "http://x.example/bones"
@@ -101,15 +100,6 @@ def write(library: Library) -> None:
         )
     for name, profile in (("v1", "|1"), ("v12", "|1.2"), ("v123", "|1.2.3"), ("v10", "|10"), ("plain", "")):
         library.put("Basic", name, meta={"profile": [f"http://x.example/p{profile}"]}, code={"text": "x"})
-
-
-@pytest.fixture(scope="module")
-def library(store: Store, _wipe: str) -> Library:
-    with store.connection() as connection:
-        connection.execute(_wipe.encode())
-    made = Library(store)
-    write(made)
-    return made
 
 
 FOUND = [

@@ -1,10 +1,17 @@
-"""Small valid resources of each type that is kept in tables (https://hl7.org/fhir/R4/resourcelist.html)."""
+"""Small valid resources of each type that is kept in tables (https://hl7.org/fhir/R4/resourcelist.html), and
+what validation says of others.
+"""
 
 from __future__ import annotations
 
 import copy
 from decimal import Decimal
 from typing import Any
+
+import pytest
+
+from gateway.errors import Problem
+from gateway.fhir.validate import check
 
 DIV = '<div xmlns="http://www.w3.org/1999/xhtml"><p>Hip</p></div>'
 TERMS = "http://terminology.hl7.org/CodeSystem"
@@ -163,3 +170,13 @@ def valid(resource_type: str, **changes: Any) -> dict[str, Any]:
     """A valid resource with some elements set; an element given as None is left out."""
     made = {"resourceType": resource_type, **copy.deepcopy((VALID | KEPT_WHOLE)[resource_type]), **changes}
     return {key: value for key, value in made.items() if value is not None}
+
+
+def refusal(resource: dict[str, Any], *args: Any, **kwargs: Any) -> Problem:
+    with pytest.raises(Problem) as caught:
+        check(resource, *(args or (resource["resourceType"],)), **kwargs)
+    return caught.value
+
+
+def found(problem: Problem) -> list[tuple[str, str | None]]:
+    return [(issue.code, issue.expression) for issue in problem.issues]

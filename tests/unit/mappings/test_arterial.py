@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mappings.research.codes import SCT
+from mappings.concepts import SNOMED as SCT
 from mappings.resources.observation import OBSERVATION
 from tests.fixtures.research_cases import SG, case, coded, component, detail, quantity, refused
 from tests.fixtures.resources import draw, read, text
@@ -42,6 +42,15 @@ def test_a_finding_of_a_segment_fills_its_columns() -> None:
     )
     assert (row["stenosis_pct"], row["length_mm"], row["source_modality"]) == (80, 30, "cta")
     assert [link.table for link in record.links if link.row is row] == ["procedure"]
+    assert text(draw(OBSERVATION, record)) == text(value)
+
+
+@pytest.mark.parametrize("code", ["399488007", "260528009"])
+def test_either_code_of_the_middle_is_the_midline_and_stays_as_it_was_sent(code: str) -> None:
+    site = {"coding": [SITE["coding"][0], {"system": SCT, "code": code}]}
+    value = arterial("arterial-finding", bodySite=site, **coded("arterial-finding", "stenosis"))
+    record = read(OBSERVATION, value)
+    assert detail(record)["side"] == "midline"
     assert text(draw(OBSERVATION, record)) == text(value)
 
 

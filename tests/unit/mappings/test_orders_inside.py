@@ -123,19 +123,10 @@ def test_a_reason_to_cancel_is_set_and_taken_away() -> None:
     assert "extension" not in draw(SERVICE_REQUEST, settled(record))
 
 
-def test_a_side_is_set_on_the_site_that_is_there() -> None:
+def test_a_side_that_no_body_part_has_is_refused() -> None:
     record, new_id = blank(), numbered()
-    orders.set_laterality(record, "left", new_id)
-    assert "bodySite" not in draw(SERVICE_REQUEST, record)
-    orders.set_order_type(record, "IMAGING", new_id)
-    orders.set_body_part(record, "HEAD", "Head", None, None, new_id)
-    orders.set_laterality(record, "left", new_id)
-    orders.set_laterality(record, "right", new_id)
-    assert settled(record).details["order_imaging"]["laterality"] == "right"
-    orders.set_laterality(record, None, new_id)
-    assert settled(record).details["order_imaging"]["laterality"] is None
     with pytest.raises(Refused, match="code-invalid"):
-        orders.set_laterality(record, "top", new_id)
+        orders.set_body_part(record, "HEAD", "Head", None, "top", new_id)
 
 
 @pytest.mark.parametrize("cleared", ["modality", "contrast", "test"])

@@ -337,6 +337,8 @@ def test_a_side_is_a_column_and_a_body_site_and_goes_again() -> None:
     procedures.set_side(record, "right", new_id)
     sites = draw(PROCEDURE, record)["bodySite"]
     assert [site.get("text") or site["coding"][1]["code"] for site in sites] == ["leg", "24028007"]
+    procedures.set_side(record, "midline", new_id)
+    assert draw(PROCEDURE, record)["bodySite"][1]["coding"][1]["display"] == "Midline"
     procedures.set_side(record, "not_applicable", new_id)
     assert (draw(PROCEDURE, record)["bodySite"], record.main["side"]) == ([{"text": "leg"}], "not_applicable")
 
@@ -366,8 +368,8 @@ def test_texts_of_barriers_open_new_ones_and_resolve_those_that_are_gone() -> No
     assert procedures.set_barriers(record, ["Labs", "cat at home"], AT, new_id, by)
     assert [row["kind"] for row in record.rows(ProcedureBarrier)] == ["labs", "other"]
     assert not procedures.set_barriers(record, ["cat at home"], AT, new_id, by)
-    assert procedures.barrier_texts(record) == ["cat at home"]
-    first = record.rows(ProcedureBarrier)[0]
+    first, second = record.rows(ProcedureBarrier)
+    assert (second["text"], second["resolved_at"]) == ("cat at home", None)
     assert (first["resolved_at"], first["resolved_by"]) == (AT, by)
     assert len(draw(PROCEDURE, record)["extension"][0]["extension"]) == 2
 

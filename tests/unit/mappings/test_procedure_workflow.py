@@ -18,7 +18,6 @@ from mappings.workflow.procedures import (
     Ask,
     Standing,
     clearance_of,
-    is_cleared,
     judge_readiness,
     judge_slot,
     judge_status,
@@ -324,17 +323,3 @@ def test_the_order_follows_its_procedures(
 )
 def test_json_booleans_are_clearances(value: Any, clearance: str | None) -> None:
     assert clearance_of(value) == clearance
-
-
-@pytest.mark.parametrize(
-    ("clearance", "value"),
-    [
-        (None, None),
-        ("cleared", True),
-        ("cleared_with_conditions", True),
-        ("pending", False),
-        ("required", False),
-    ],
-)
-def test_clearances_are_json_booleans(clearance: str | None, value: bool | None) -> None:
-    assert is_cleared(clearance) is value

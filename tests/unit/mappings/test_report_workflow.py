@@ -53,7 +53,7 @@ def test_a_report_moves_its_order(status: str, obr25: str, target: str | None) -
         ("entered-in-error", [], True),
         ("entered-in-error", ["preliminary", "entered-in-error"], True),
         ("entered-in-error", ["corrected"], False),
-        ("cancelled", [], True),
+        ("cancelled", [], False),
         ("final", [], False),
     ],
 )

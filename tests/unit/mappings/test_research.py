@@ -9,8 +9,10 @@ from uuid import UUID
 import pytest
 
 from mappings import research
+from mappings.concepts import LOINC
+from mappings.concepts import SNOMED as SCT
 from mappings.element import Refused
-from mappings.research.codes import ALL, LOINC, SCT
+from mappings.research.codes import ALL
 from mappings.research.instruments import BY_LOINC, INSTRUMENTS
 from mappings.resources.observation import OBSERVATION
 from storage.model.research import KINDS, MEMBERS

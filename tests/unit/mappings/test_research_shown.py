@@ -10,8 +10,10 @@ from uuid import UUID
 import pytest
 
 from mappings import convert, research
+from mappings.concepts import LOINC
+from mappings.concepts import SNOMED as SCT
 from mappings.element import Refused
-from mappings.research.codes import ALL, CASE, COMMON, LOINC, SCT
+from mappings.research.codes import ALL, CASE, COMMON
 from mappings.research.components import component_of, fresh_ids
 from mappings.resources.observation import OBSERVATION
 from storage.model.observation import ObservationComponent
