@@ -77,6 +77,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
 """The settings of a destination as options, in the order of the help."""
 _NAMES = {"is_active": "active", "own_only": "own", "order_message": "orders", "status_message": "states"}
 _FLAGS = frozenset({"results", "own_only", "echo", "tls", "is_active"})
+_ABSENT = frozenset({"order_message", "status_message", "accept_ack", "application_ack"})
+"""What may be ``none``; a name of that spelling is a name."""
 
 
 @click.group("destination", cls=RichGroup)
@@ -118,8 +120,8 @@ def set_command(peer: str, **options: Any) -> None:
 
 def _changed(present: Settings, peer: peers.Peer, options: dict[str, Any]) -> Settings:
     """Return settings with what the options tell. Raises click.UsageError for what they may not be."""
-    told = {name: options[name] for name in OPTIONS if options[name] is not None}
-    told = {name: None if value == NONE else value for name, value in told.items()}
+    told: dict[str, Any] = {name: options[name] for name in OPTIONS if options[name] is not None}
+    told = {name: None if value == NONE and name in _ABSENT else value for name, value in told.items()}
     if "order_types" in told:
         told["order_types"] = [part for part in told["order_types"].split(",") if part.strip()]
     if "tls_ca" in told:

@@ -103,7 +103,7 @@ class Store:
 
     @contextmanager
     def connection(self) -> Generator[Raw]:
-        """A psycopg connection in autocommit, for reads."""
+        """A psycopg connection in autocommit: for reads, and for what is committed statement by statement."""
         pooled = self.engine.raw_connection()
         raw: Any = pooled.driver_connection
         try:

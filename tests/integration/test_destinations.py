@@ -74,6 +74,8 @@ def test_all_settings_are_shown_and_a_destination_is_taken_away(command: Command
         assert words in shown
     command.good("destination", "set", "LAB", "--states", "none", "--application-ack", "none")
     assert "application_ack │ │" in " ".join(command.good("destination", "show", "LAB").split())
+    command.good("destination", "set", "LAB", "--sending-app", "none")
+    assert "sending_app │ none" in " ".join(command.good("destination", "show", "LAB").split())
     assert "LAB is told nothing any more; 0 given up" in command.good("destination", "remove", "LAB")
     assert command("destination", "show", "LAB").exit_code == 1
 

@@ -8,17 +8,28 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import psycopg
+
 from gateway.app import new_id, now
 from gateway.mllp.outbound import Outbound
 from gateway.mllp.tls import Client
 from gateway.records import Caller, Records
-from storage import destinations
+from storage import destinations, peers
 from storage.destinations import Settings
-from storage.session import Store
+from storage.peers import Peer
+from storage.session import Store, driver_url
 from tests.wire.messages import FAMILY, rows
 from tests.wire.receiver import Answer, Receiver, receiving, until
 
 WRITER = Caller("fhir")
+
+
+def tell(url: str, port: int) -> None:
+    """Let a peer at a port be told of orders."""
+    lab = Peer(new_id(), "LAB", "LAB", "SITE", "127.0.0.1", port, direction="out")
+    with psycopg.connect(driver_url(url)) as connection:
+        peers.add(connection, lab)
+        destinations.store_settings(connection, Settings(lab.id, "ORM_O01", ack_seconds=2))
 
 
 class House:

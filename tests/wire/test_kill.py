@@ -21,15 +21,13 @@ import psutil
 import psycopg
 import pytest
 
-from gateway.app import new_id
 from mappings.er7 import Message
-from storage import cluster, destinations, embedded, peers
-from storage.destinations import Settings
+from storage import cluster, destinations, embedded
 from storage.embedded import EmbeddedServer
-from storage.peers import Peer
 from storage.session import Store, driver_url
 from tests.wire.aftermath import check_journal, check_kept, check_records, check_told, check_versions
 from tests.wire.gateway import Gateway
+from tests.wire.house import tell
 from tests.wire.receiver import Receiver, ack, receiving, until
 from tests.wire.storm import Storm
 
@@ -153,14 +151,6 @@ def lab() -> Iterator[Receiver]:
 
     with receiving(answer) as peer:
         yield peer
-
-
-def tell(url: str, port: int) -> None:
-    """Let a peer at a port be told of orders."""
-    lab = Peer(new_id(), "LAB", "LAB", "SITE", "127.0.0.1", port, direction="out")
-    with psycopg.connect(driver_url(url)) as connection:
-        peers.add(connection, lab)
-        destinations.store_settings(connection, Settings(lab.id, "ORM_O01", ack_seconds=2))
 
 
 def survive(house: House, lab: Receiver, kinds: list[str], rounds: int) -> None:

@@ -11,28 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
-import psycopg
 import pytest
 
-from gateway.app import new_id
 from mappings.er7 import Message
-from storage import destinations, peers
-from storage.destinations import Settings
-from storage.peers import Peer
-from storage.session import driver_url
 from tests.wire.gateway import Gateway
+from tests.wire.house import tell
 from tests.wire.receiver import ack, receiving, until
 
 ORDERS = 60
 NUMBER = "https://example.org/orders"
-
-
-def tell(url: str, port: int) -> None:
-    """Let a peer at a port be told of orders."""
-    lab = Peer(new_id(), "LAB", "LAB", "SITE", "127.0.0.1", port, direction="out")
-    with psycopg.connect(driver_url(url)) as connection:
-        peers.add(connection, lab)
-        destinations.store_settings(connection, Settings(lab.id, "ORM_O01", ack_seconds=2))
 
 
 def order(http: httpx.Client, number: int) -> None:

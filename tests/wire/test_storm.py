@@ -61,7 +61,7 @@ def test_connections_up_to_the_limit_are_served_and_one_more_is_not(
 ) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    request.addfinalizer(lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard)))  # noqa: PT021
+    request.addfinalizer(lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard)))
     many = min(1000, hard // 3)
     listener = start(mllp_max_connections=many, mllp_max_connections_per_address=many)
     with ExitStack() as stack:
