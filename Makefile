@@ -40,4 +40,4 @@ bench: $(STAMP) ## print a table of measured ratios
 	$(BIN) -m tests.benchmarks
 
 fuzz: $(STAMP) ## ask the gateway whatever its description allows and forbids, for a quarter of an hour
-	SUTURE_FUZZ_EXAMPLES=$${SUTURE_FUZZ_EXAMPLES:-30} $(BIN) -m pytest -q tests/integration/test_fuzz.py
+	SUTURE_FUZZ=$${SUTURE_FUZZ:-30} $(BIN) -m pytest -q tests/integration/test_fuzz.py tests/wire/test_fuzz.py

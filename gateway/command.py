@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, get_args, get_origin
 
 import click
 import psycopg
@@ -17,7 +17,11 @@ from rich.table import Table
 
 from gateway.settings import PREFIX, Settings
 
+if TYPE_CHECKING:
+    from gateway.unit import Unit
+
 Command = TypeVar("Command", bound=Callable[..., Any])
+T = TypeVar("T")
 FAILED = 1
 WIDEST = 1000
 """Columns of a table that is not shown in a terminal, whose own width it would have."""
@@ -86,6 +90,23 @@ def connected(options: dict[str, Any]) -> Generator[psycopg.Connection[Any]]:
         serve.prepare(url)
         with psycopg.connect(url) as connection:
             yield connection
+
+
+def within(options: dict[str, Any], work: Callable[[Unit], T]) -> T:
+    """Run work in one transaction over the database that the options name, as the gateway itself."""
+    from gateway import serve
+    from gateway.app import new_id, now
+    from gateway.records import Caller, Records
+    from storage.session import Store
+
+    settings = read_settings({name: options[name] for name in ("data_dir", "database_url")})
+    with one_line(), serve.database(settings, attach=True) as url:
+        serve.prepare(url)
+        store = Store(url, pool_size=1)
+        try:
+            return Records(store, now, new_id).unit(Caller("system"), work)
+        finally:
+            store.close()
 
 
 def show(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

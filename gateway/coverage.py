@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import click
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from rich_click import RichCommand
 
+from gateway import command
 from gateway.command import fail, read_settings, settings_options
 from gateway.messages import COLOURS
 
@@ -61,7 +63,7 @@ def coverage_command(
         for name, number, each in found:
             click.echo(_json(name, number, each, values=values))
     else:
-        console = Console()
+        console = command.console()
         for name, number, each in () if summary else found:
             _show(console, f"{name} {number}", each, only or KINDS, values=values)
         _summarise(console, found)
@@ -123,9 +125,10 @@ def shortened(text: str) -> str:
 
 
 def _summarise(console: Console, found: Sequence[tuple[str, int, Outlook]]) -> None:
-    table = Table("message", "type", "control id", *KINDS, "result")
-    for column in table.columns[3:]:
-        column.no_wrap = True
+    # Without lines between the columns, so that 80 of a terminal are enough for all headings.
+    table = Table(box=SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
+    for head in ("message", "type", "id", *KINDS, "result"):
+        table.add_column(head, no_wrap=head not in ("message", "id"), overflow="fold")
     for name, number, each in found:
         counts = [str(each.counts[kind]) for kind in KINDS]
         result = f"refused {each.refusal.code}" if each.refusal else "applied"

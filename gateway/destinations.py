@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich_click import RichGroup
 
-from gateway.command import Command, connected, fail, settings_options, show
-from gateway.destination_fields import DROPPED, LIMITS, PROCESSING_IDS, REMOVED, NotADestination, see, tidy
+from gateway.command import Command, connected, fail, settings_options, show, within
+from gateway.destination_fields import LIMITS, PROCESSING_IDS, NotADestination, see, tidy
 from storage import destinations, outbox, peers
 from storage.destinations import ACCEPT_ACKS, APPLICATION_ACKS, ORDER_MESSAGES, STATUS_MESSAGES, Settings
 from storage.model.order import ORDER_TYPES
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from uuid import UUID
 
     from psycopg import Connection
+
+    from gateway.unit import Unit
 
 NONE = "none"
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -108,14 +109,22 @@ def _told(command: Command) -> Command:
 @_told
 def set_command(peer: str, **options: Any) -> None:
     """Set what the peer named PEER is told; what no option names stays."""
-    with connected(options) as connection:
-        found = _peer(connection, peer)
-        present = destinations.settings_of(connection, found.id) or Settings(found.id)
-        made = _changed(present, found, options)
-        destinations.store_settings(connection, made)
+
+    def work(unit: Unit) -> tuple[Settings, bool]:
+        from gateway.destination_store import store
+
+        connection = unit.session.raw
+        found = _peer(connection, peer, for_change=True)
+        present = destinations.settings_of(connection, found.id, for_change=True)
+        made = store(unit, found, _changed(present or Settings(found.id), found, options), present)
+        return made, found.id in destinations.sent_to(connection)
+
+    made, is_sent_to = within(options, work)
     click.echo(f"{peer} is told of {_what(made)}")
-    if found.direction == "in" or not (found.host and found.port):
-        click.echo(f"nothing is sent yet: suture peer change {peer} --direction both --host HOST --port PORT")
+    if not is_sent_to:
+        where = f"suture peer change {peer} --active --direction both --host HOST --port PORT"
+        active = "" if made.is_active else f"suture destination set {peer} --active, "
+        click.echo(f"nothing is sent yet: {active}{where}")
 
 
 def _changed(present: Settings, peer: peers.Peer, options: dict[str, Any]) -> Settings:
@@ -194,11 +203,15 @@ def queue_command(peer: str, dead: bool, limit: int, **options: Any) -> None:
 @settings_options("data_dir", "database_url")
 def resend_command(peer: str, message_id: tuple[UUID, ...], **options: Any) -> None:
     """Send dead letters of PEER again, under the numbers that they had: those named, or all."""
-    with connected(options) as connection:
-        found = _peer(connection, peer)
-        _settings(connection, found)
-        number = outbox.send_again(connection, message_id or None, found.id)
-    click.echo(f"{number} queued again")
+
+    def work(unit: Unit) -> int:
+        from gateway.destination_store import resend
+
+        found = _peer(unit.session.raw, peer)
+        _settings(unit.session.raw, found)
+        return resend(unit, found, message_id or None)
+
+    click.echo(f"{within(options, work)} queued again")
 
 
 @destination.command("drop")
@@ -210,10 +223,13 @@ def drop_command(peer: str, message_id: tuple[UUID, ...], everything: bool, **op
     """Give up messages that wait for PEER: they become dead letters, and what is behind them goes on."""
     if bool(message_id) == everything:
         raise click.UsageError("name messages, or give --all")
-    with connected(options) as connection:
-        key = _peer(connection, peer).id
-        number = outbox.give_up(connection, key, message_id or None, DROPPED, _now())
-    click.echo(f"{number} given up")
+
+    def work(unit: Unit) -> int:
+        from gateway.destination_store import drop
+
+        return drop(unit, _peer(unit.session.raw, peer), message_id or None)
+
+    click.echo(f"{within(options, work)} given up")
 
 
 @destination.command("remove")
@@ -221,23 +237,26 @@ def drop_command(peer: str, message_id: tuple[UUID, ...], everything: bool, **op
 @settings_options("data_dir", "database_url")
 def remove_command(peer: str, **options: Any) -> None:
     """Tell PEER nothing any more: what waits for it becomes dead letters."""
-    with connected(options) as connection:
-        found = _peer(connection, peer)
-        _settings(connection, found)
-        destinations.remove(connection, found.id)
-        number = outbox.give_up(connection, found.id, None, REMOVED, _now())
-    click.echo(f"{peer} is told nothing any more; {number} given up")
+
+    def work(unit: Unit) -> int:
+        from gateway.destination_store import remove
+
+        found = _peer(unit.session.raw, peer)
+        _settings(unit.session.raw, found, for_change=True)
+        return remove(unit, found)
+
+    click.echo(f"{peer} is told nothing any more; {within(options, work)} given up")
 
 
-def _peer(connection: Connection[Any], name: str) -> peers.Peer:
-    found = peers.find(connection, name)
+def _peer(connection: Connection[Any], name: str, *, for_change: bool = False) -> peers.Peer:
+    found = peers.find(connection, name, for_change=for_change)
     if found is None:
         fail(f"there is no peer {name}: suture peer list")
     return found
 
 
-def _settings(connection: Connection[Any], peer: peers.Peer) -> Settings:
-    found = destinations.settings_of(connection, peer.id)
+def _settings(connection: Connection[Any], peer: peers.Peer, *, for_change: bool = False) -> Settings:
+    found = destinations.settings_of(connection, peer.id, for_change=for_change)
     if found is None:
         fail(f"{peer.name} is told nothing: suture destination set {peer.name}")
     return found
@@ -249,10 +268,3 @@ def _text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(str(item) for item in value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     return "" if value is None else str(value)
-
-
-def _now() -> datetime:
-    # What makes the whole application takes a while to load.
-    from gateway.app import now
-
-    return now()

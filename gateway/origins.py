@@ -30,19 +30,37 @@ class Origins(ASGIMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Pass a request on. Raises Forbidden."""
-        if scope["type"] == "http" and scope["method"] == "POST":
-            told = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _ASKED}
-            if is_foreign(told) and told.get(b"origin") not in self._allowed:
-                raise Forbidden("Pages of this origin may not call the gateway.", expression="http.Origin")
+        if scope["type"] == "http" and scope["method"] == "POST" and self._is_refused(scope):
+            raise Forbidden("Pages of this origin may not call the gateway.", expression="http.Origin")
         await next_app(scope, receive, send)
+
+    def _is_refused(self, scope: Scope) -> bool:
+        return is_own(scope) is False and _told(scope).get(b"origin") not in self._allowed
 
 
 _ASKED = frozenset({b"origin", b"host", b"sec-fetch-site"})
 
 
-def is_foreign(headers: dict[bytes, str]) -> bool:
-    """Tell whether a page of another origin makes a request: browsers say so, and nobody else has to."""
-    site, origin = headers.get(b"sec-fetch-site"), headers.get(b"origin")
+def is_own(scope: Scope) -> bool | None:
+    """Tell whether a page of this gateway makes a request, or one of elsewhere; None where it is not said to
+    be a page: browsers say so, and nobody else has to.
+    """
+    told = _told(scope)
+    site, origin = told.get(b"sec-fetch-site"), told.get(b"origin")
     if site is not None:
-        return site not in ("same-origin", "none")
-    return origin is not None and urlsplit(origin).netloc.lower() != headers.get(b"host", "").lower()
+        return None if site == "none" else site == "same-origin"
+    if origin is None:
+        return None
+    place = _place(origin)
+    return bool(place) and place == told.get(b"host", "").lower()
+
+
+def _told(scope: Scope) -> dict[bytes, str]:
+    return {name: value.decode("latin-1") for name, value in scope["headers"] if name in _ASKED}
+
+
+def _place(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich_click import RichGroup
 
-from gateway.command import Command, connected, fail, one_line, read_settings, settings_options, show
+from gateway.command import Command, connected, fail, settings_options, show, within
 from storage import peers
 from storage.peers import ACK_MODES, DIRECTIONS, ORDER_ROLES, STRANGER, STRICTNESS, Peer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from gateway.unit import Unit
 
 _KNOWN = "By what it is known: "
@@ -96,7 +94,7 @@ def add_command(name: str, authority: tuple[str, ...], **options: Any) -> None:
             fail(f"there is a peer {name} already: suture peer change {name}")
         _store(unit, made)
 
-    _within(options, work)
+    within(options, work)
     click.echo(f"{name} is a peer, known by {_known(made)}")
 
 
@@ -143,7 +141,7 @@ def change_command(name: str, authority: tuple[str, ...], **options: Any) -> Non
         present = _there(peers.find(unit.session.raw, name, for_change=True), name)
         _store(unit, _changed(present, authority, options), present)
 
-    _within(options, work)
+    within(options, work)
     click.echo(f"{name} is changed")
 
 
@@ -177,23 +175,6 @@ def _changed(present: Peer, authority: tuple[str, ...], options: dict[str, Any])
             f"--{_NAMES.get(error.name, error.name).replace('_', '-')}: {error}"
         ) from error
     return made
-
-
-def _within(options: dict[str, Any], work: Callable[[Unit], None]) -> None:
-    """Run work in one transaction over the database that the options name, as the gateway itself."""
-    from gateway import serve
-    from gateway.app import new_id, now
-    from gateway.records import Caller, Records
-    from storage.session import Store
-
-    settings = read_settings({name: options[name] for name in ("data_dir", "database_url")})
-    with one_line(), serve.database(settings, attach=True) as url:
-        serve.prepare(url)
-        store = Store(url, pool_size=1)
-        try:
-            Records(store, now, new_id).unit(Caller("system"), work)
-        finally:
-            store.close()
 
 
 def _store(unit: Unit, made: Peer, present: Peer | None = None) -> None:

@@ -101,7 +101,7 @@ _QUEUES = """SELECT p.name, m.status, count(*), min(m.received_at) FROM (
 
 
 def destinations(connection: Connection[Any]) -> list[Destination]:
-    """Return the destinations in use, by name."""
+    """Return the destinations in use, by name: those that messages leave for."""
     with connection.cursor(row_factory=class_row(Destination)) as cursor:
         return cursor.execute(_DESTINATIONS.encode()).fetchall()
 
@@ -111,6 +111,11 @@ def targets(connection: Connection[Any]) -> list[Destination]:
     return [Destination(**row) for row in ask(connection, _DESTINATIONS.encode()).dicts()]
 
 
+def sent_to(connection: Connection[Any]) -> set[UUID]:
+    """Return the ids of the peers that messages leave for."""
+    return {each.peer_id for each in destinations(connection)}
+
+
 def store_settings(connection: Connection[Any], settings: Settings) -> None:
     """Store what a peer is told and how, in place of what was there."""
     told = asdict(settings)
@@ -118,10 +123,13 @@ def store_settings(connection: Connection[Any], settings: Settings) -> None:
     connection.execute(_STORE.encode(), told)
 
 
-def settings_of(connection: Connection[Any], peer_id: UUID) -> Settings | None:
-    """Return what a peer is told and how, None where it is told nothing."""
+def settings_of(connection: Connection[Any], peer_id: UUID, *, for_change: bool = False) -> Settings | None:
+    """Return what a peer is told and how, None where it is told nothing; locked if it is to be changed, since
+    a change stores all of it.
+    """
     with connection.cursor(row_factory=class_row(Settings)) as cursor:
-        query = f"SELECT {_NAMES} FROM hl7_destination WHERE peer_id = %s"
+        locked = " FOR UPDATE" if for_change else ""
+        query = f"SELECT {_NAMES} FROM hl7_destination WHERE peer_id = %s{locked}"
         return cursor.execute(query.encode(), [peer_id]).fetchone()
 
 

@@ -10,8 +10,8 @@ import msgspec
 from litestar import Response, delete, get, patch, post
 from litestar.params import FromPath
 
-from gateway import audit, errors
-from gateway.destination_fields import DROPPED, REMOVED, NotADestination, see, tidy
+from gateway import destination_store, errors
+from gateway.destination_fields import tidy
 from gateway.native.destination_forms import (
     Asked,
     DestinationChange,
@@ -28,7 +28,6 @@ from gateway.openapi.call import call
 from gateway.unit import Unit
 from storage import destinations, outbox, peers
 from storage.destinations import Settings
-from storage.model.ledger import AuditEvent
 from storage.peers import Peer
 
 CHANGES = "who is told what"
@@ -41,8 +40,8 @@ async def list_destinations(request: Ask) -> Response[bytes]:
     def work(unit: Unit) -> list[DestinationShown]:
         connection = unit.session.raw
         found = [(peer, destinations.settings_of(connection, peer.id)) for peer in peers.listed(connection)]
-        queues = destinations.queues(connection)
-        return [_shown(peer, settings, queues) for peer, settings in found if settings is not None]
+        queues, sent_to = destinations.queues(connection), destinations.sent_to(connection)
+        return [_shown(peer, settings, queues, sent_to) for peer, settings in found if settings is not None]
 
     return answer(await within(request, work))
 
@@ -60,10 +59,11 @@ async def create_destination(request: Ask) -> Response[bytes]:
 
     def work(unit: Unit) -> DestinationShown:
         see_administrator(unit, CHANGES)
-        peer = peer_named(unit, sent.name)
+        peer = peer_named(unit, sent.name, for_change=True)
         if destinations.settings_of(unit.session.raw, peer.id) is not None:
             raise errors.DuplicateKey("The peer is a destination already: change it.", expression="name")
-        return _store(unit, "C", peer, Settings(peer.id), sent)
+        made = _changed(Settings(peer.id), sent)
+        return _seen(unit, peer, destination_store.store(unit, peer, made))
 
     return answer(await within(request, work), 201)
 
@@ -75,7 +75,9 @@ async def change_destination(request: Ask, name: FromPath[str]) -> Response[byte
 
     def work(unit: Unit) -> DestinationShown:
         see_administrator(unit, CHANGES)
-        return _store(unit, "U", *_there(unit, name), sent)
+        peer, present = _there(unit, name, for_change=True)
+        made = _changed(present, sent)
+        return _seen(unit, peer, destination_store.store(unit, peer, made, present))
 
     return answer(await within(request, work))
 
@@ -86,10 +88,8 @@ async def remove_destination(request: Ask, name: FromPath[str]) -> None:
 
     def work(unit: Unit) -> None:
         see_administrator(unit, CHANGES)
-        peer, _ = _there(unit, name)
-        destinations.remove(unit.session.raw, peer.id)
-        number = outbox.give_up(unit.session.raw, peer.id, None, REMOVED, unit.author.at)
-        _tell(unit, "D", peer, dead=number)
+        peer, _ = _there(unit, name, for_change=True)
+        destination_store.remove(unit, peer)
 
     await within(request, work)
 
@@ -115,9 +115,7 @@ async def resend(request: Ask, name: FromPath[str]) -> Response[bytes]:
     def work(unit: Unit) -> Done:
         see_administrator(unit, CHANGES)
         peer, _ = _there(unit, name)
-        number = outbox.send_again(unit.session.raw, keys, peer.id)
-        _tell(unit, "E", peer, resent=number)
-        return Done(number=number)
+        return Done(number=destination_store.resend(unit, peer, keys))
 
     return answer(await within(request, work))
 
@@ -129,44 +127,23 @@ async def drop(request: Ask, name: FromPath[str]) -> Response[bytes]:
 
     def work(unit: Unit) -> Done:
         see_administrator(unit, CHANGES)
-        peer = peer_named(unit, name)
-        number = outbox.give_up(unit.session.raw, peer.id, keys, DROPPED, unit.author.at)
-        _tell(unit, "E", peer, dead=number)
-        return Done(number=number)
+        return Done(number=destination_store.drop(unit, peer_named(unit, name), keys))
 
     return answer(await within(request, work))
 
 
-def _there(unit: Unit, name: str) -> tuple[Peer, Settings]:
+def _there(unit: Unit, name: str, *, for_change: bool = False) -> tuple[Peer, Settings]:
     peer = peer_named(unit, name)
-    found = destinations.settings_of(unit.session.raw, peer.id)
+    found = destinations.settings_of(unit.session.raw, peer.id, for_change=for_change)
     if found is None:
         raise errors.NotFound(f"The peer {name} is told nothing.", expression="name")
     return peer, found
 
 
-def _store(
-    unit: Unit, action: audit.Action, peer: Peer, present: Settings, sent: DestinationChange
-) -> DestinationShown:
-    """Store what a peer is told. Raises ValueInvalid for what it cannot be told, or not so."""
+def _changed(present: Settings, sent: DestinationChange) -> Settings:
     told = sent.told()
     told.pop("name", None)
-    made = replace(present, **tidy(told))
-    try:
-        see(made, peer)
-    except NotADestination as error:
-        raise errors.ValueInvalid(str(error), expression=error.name) from error
-    destinations.store_settings(unit.session.raw, made)
-    _tell(unit, action, peer)
-    return _seen(unit, peer, made)
-
-
-def _tell(unit: Unit, action: audit.Action, peer: Peer, **more: int) -> None:
-    detail = {"peer": peer.name, **more}
-    unit.writer.add(
-        AuditEvent, audit.event(unit, action, None, resource_type="hl7_destination", detail=detail)
-    )
-    unit.flush()
+    return replace(present, **tidy(told))
 
 
 def _keys(sent: Named) -> list[UUID] | None:
@@ -175,26 +152,23 @@ def _keys(sent: Named) -> list[UUID] | None:
 
 
 def _seen(unit: Unit, peer: Peer, settings: Settings) -> DestinationShown:
-    return _shown(peer, settings, destinations.queues(unit.session.raw, peer.id))
+    connection = unit.session.raw
+    return _shown(peer, settings, destinations.queues(connection, peer.id), destinations.sent_to(connection))
 
 
-def _shown(peer: Peer, settings: Settings, queues: list[destinations.Queue]) -> DestinationShown:
+def _shown(
+    peer: Peer, settings: Settings, queues: list[destinations.Queue], sent_to: set[UUID]
+) -> DestinationShown:
     held = destinations.backlog(queues, peer.name)
     told: dict[str, Any] = asdict(settings) | {
         "name": peer.name,
-        "is_sent_to": is_sent_to(peer, settings),
+        "is_sent_to": peer.id in sent_to,
         "waiting": held.waiting,
         "dead": held.dead,
         "waiting_since": held.since,
     }
     del told["peer_id"]
     return msgspec.convert(told, DestinationShown)
-
-
-def is_sent_to(peer: Peer, settings: Settings) -> bool:
-    """Tell whether messages leave for a peer: both are active, and it is said where it is."""
-    there = peer.direction != "in" and bool(peer.host and peer.port)
-    return there and peer.is_active and settings.is_active
 
 
 def _letter(row: dict[str, Any]) -> Letter:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Request, Response
 
 from gateway import errors
 from gateway.known import HEADER
+from gateway.origins import is_own
 
 HERE = Path(__file__)
 HEADERS = {
@@ -60,8 +60,5 @@ def see_sent_from_here(request: Request[Any, Any, Any]) -> None:
     """See that a form was sent by a page of this gateway: who is signed on to it could be made to send one by
     any other page. Raises Forbidden.
     """
-    if request.headers.get("sec-fetch-site") == "same-origin":
-        return
-    origin, host = request.headers.get("origin", ""), request.headers.get("host", "")
-    if not host or urlsplit(origin).netloc.lower() != host.lower():
+    if not is_own(request.scope):
         raise errors.Forbidden("This is for forms of this gateway's own pages; programs have /api/v1/hl7.")

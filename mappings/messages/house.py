@@ -5,11 +5,11 @@ HL7 v2.5.1, section 2.A.28 (EI): https://www.hl7.org/implement/standards/product
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from mappings.order_facts import ACCESSION_NUMBER, ORDER_NUMBER
 from mappings.v2types import system_named
+from storage.numbers import FORM
 
 if TYPE_CHECKING:
     from mappings.er7 import Message
@@ -18,7 +18,6 @@ HOUSE: Final = "SUTURE"
 """As whom the gateway writes, unless a destination says otherwise."""
 GIVEN: Final = {"ORD-": ORDER_NUMBER, "ACC-": ACCESSION_NUMBER}
 """The numbers that we give ourselves, by how they begin."""
-GIVEN_FORM: Final = re.compile(r"[A-Z]{3}-\d{4}-\d{5,}")
 
 
 def of_house(identifier: dict[str, Any], message: Message) -> dict[str, Any]:
@@ -27,7 +26,7 @@ def of_house(identifier: dict[str, Any], message: Message) -> dict[str, Any]:
     """
     value = str(identifier.get("value", ""))
     system = GIVEN.get(value[:4])
-    if system is None or not GIVEN_FORM.fullmatch(value):
+    if system is None or not FORM.match(value):
         return identifier
     sender, receiver = (message.msh.field(number).first.component(1).strip() for number in (3, 5))
     named = {system_named(name) for name in (receiver, HOUSE) if name and name != sender}

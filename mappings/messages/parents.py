@@ -28,7 +28,7 @@ def set_parents(desk: Desk, record: Record, order: OrderPart, about: Record) -> 
     A result may name its own order: that of the result which it belongs to (OBR-26).
     """
     for segment, number in ((order.orc, 8), (order.obr, 29), (order.obr, 54)):
-        numbers = _numbers(desk, segment, number)
+        numbers = parent_numbers(desk, segment, number)
         if segment is None or not numbers.identifiers:
             continue
         found = carriers(desk, "ServiceRequest", numbers, about)
@@ -50,7 +50,7 @@ def parent_result(desk: Desk, obr: Segment, about: Record) -> Record | None:
     """
     if obr.field(26).is_empty or obr.field(26).is_null:
         return None
-    numbers = _numbers(desk, obr, 29)
+    numbers = parent_numbers(desk, obr, 29)
     code = inner_concept(1)(obr.field(26).first, desk.context)
     sub_id = obr.field(26).first.component(2).strip()
     reports = carriers(desk, "DiagnosticReport", numbers, about)
@@ -67,8 +67,8 @@ def _has_all(desk: Desk, record: Record, numbers: Numbers) -> bool:
     return all(has_number(desk, record, told) for told in numbers.identifiers)
 
 
-def _numbers(desk: Desk, segment: Segment | None, number: int) -> Numbers:
-    """Return the numbers of an EIP: the placer's and the filler's."""
+def parent_numbers(desk: Desk, segment: Segment | None, number: int) -> Numbers:
+    """Return the numbers of a parent, an EIP (2.A.29): the placer's and the filler's, where they are told."""
     if segment is None or segment.field(number).is_null:
         return Numbers()
     first = segment.field(number).first

@@ -13,16 +13,16 @@ from mappings.messages.coverage import MessageRefused
 from mappings.messages.late import set_late_report_aside
 from mappings.messages.moments import moment_text
 from mappings.messages.notes import add_notes
-from mappings.messages.numbers import Numbers, add_numbers, carriers
-from mappings.messages.systems import numbered_by
+from mappings.messages.numbers import add_numbers, carriers
+from mappings.messages.parents import parent_numbers
 from mappings.research.case import add_member, change_case, new_case
 from mappings.research.v2 import column_name, kind_of_order, values_of
-from mappings.v2fields import entity
 from mappings.workflow.reports import STATUS_OF_OBR25
 
 if TYPE_CHECKING:
     from mappings.er7 import Segment
     from mappings.messages.groups import OrderPart
+    from mappings.messages.numbers import Numbers
     from mappings.messages.workspace import Desk
     from mappings.v2values import Found
     from storage.model.research import CaseKind
@@ -125,12 +125,8 @@ def _refused(desk: Desk, part: OrderPart, refusal: Refused) -> MessageRefused:
 
 def _join(desk: Desk, obr: Segment, record: Record, patient: Record) -> None:
     """Let the case whose numbers OBR-29 tells name this one as its member."""
-    if obr.field(29).is_empty or obr.field(29).is_null:
-        return
-    first = obr.field(29).first
-    made = [entity(half, kind)(first, desk.context) for half, kind in ((1, "PLAC"), (2, "FILL"))]
-    told = [numbered_by(desk, item) for item in made if item]
-    cases = [case for case in carriers(desk, "Observation", Numbers(told), patient) if case is not record]
+    named = carriers(desk, "Observation", parent_numbers(desk, obr, 29), patient)
+    cases = [case for case in named if case is not record]
     if cases:
         add_member(desk.meet(cases[0], "OBR"), record.resource["fhir_id"])
         desk.coverage.map(obr, 29, "Observation.hasMember")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mappings.messages.demographics import BIRTH_TIME, CDC_RACE, ETHNICITY
+from mappings.messages.house import HOUSE
 from mappings.messages.patient import NOTE
 from mappings.outbound.fill import fill
 from mappings.outbound.kin import kin_segments, mothers_numbers
@@ -64,7 +65,7 @@ def _numbers(pid: Sheet, piece: Piece, pieces: Pieces) -> None:
         else:
             pid.add(3, spell(line, field, item, pieces.context).text)
     if not pid.has(3) or not any(pid.fields[3]):
-        pid.put(3, components(piece.resource["id"], "", "", "SUTURE", "PI"))
+        pid.put(3, components(piece.resource["id"], "", "", pieces.context.house or HOUSE, "PI"))
 
 
 def _security_number(pid: Sheet, number: str, version: str) -> None:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
+import sys
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +88,42 @@ def test_what_would_be_refused_is_told_and_the_exit_status_is_1(tmp_path: Path) 
     assert "bad.hl7 3: refused: 100 at PID[1]" in done.output
     assert "2 of the messages would be refused" in done.output
     assert [item["result"] for item in told(made)] == ["applied", "refused", "refused"]
+
+
+def test_a_summary_in_a_pipe_is_as_wide_as_it_is(file: Path) -> None:
+    named = file.rename(file.with_name("all-orders-and-results-of-the-day-before-yesterday.hl7"))
+    done = CliRunner(env={"COLUMNS": "40"}).invoke(suture, ["coverage", "--summary", str(named)])
+    assert done.stdout.split()[: len(HEADS)] == HEADS
+    assert f"{named.name} 3" in done.stdout
+
+
+def test_the_headings_of_a_summary_are_whole_in_a_terminal_of_80_columns(tmp_path: Path) -> None:
+    named = tmp_path / "all-orders-and-results-of-the-day-before-yesterday.hl7"
+    named.write_bytes(order("number-of-this-order", "A1") + b"\r" + order("other", "A2", kind="ZZZ^Z01"))
+    shown = in_terminal(80, "coverage", "--summary", str(named))
+    assert shown.split()[: len(HEADS)] == HEADS
+    assert "ORM^O01" in shown
+    assert "refused 200" in shown
+    assert "…" not in shown
+
+
+HEADS = ["message", "type", "id", "mapped", "ignored", "warned", "refused", "untold", "result"]
+
+
+def in_terminal(columns: int, *words: str) -> str:
+    """Return what a command shows in a terminal of so many columns, without its colours."""
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as shown:
+        environment = os.environ | {"COLUMNS": str(columns), "TERM": "dumb", "NO_COLOR": "1"}
+        with os.fdopen(theirs, "wb") as there:
+            subprocess.run(
+                [sys.executable, "-m", "gateway.cli", *words], check=False, env=environment, stdout=there
+            )
+        found = b""
+        with suppress(OSError):  # the other end is closed
+            while part := shown.read(65536):
+                found += part
+    return found.decode().partition("suture:")[0]
 
 
 def test_a_message_that_is_refused_changes_nothing_for_those_after_it(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import psycopg
 import pytest
@@ -11,6 +13,7 @@ from click.testing import CliRunner, Result
 from gateway.cli import suture
 from storage import destinations, peers
 from storage.session import driver_url
+from tests.wire.receiver import until
 
 
 class Command:
@@ -110,3 +113,55 @@ def test_what_waits_is_listed_given_up_and_sent_again(command: Command) -> None:
     assert "given up by hand" in command.good("destination", "queue", "LAB", "--dead")
     assert "1 queued again" in command.good("destination", "resend", "LAB")
     assert "A1" in command.good("destination", "queue", "LAB")
+    assert "1 given up" in command.good("destination", "remove", "LAB")
+    assert audited(command) == [
+        ("C", "system", {"peer": "LAB"}),
+        ("E", "system", {"peer": "LAB", "dead": 1}),
+        ("E", "system", {"peer": "LAB", "resent": 1}),
+        ("D", "system", {"peer": "LAB", "dead": 1}),
+    ]
+
+
+def audited(command: Command) -> list[tuple[str, str, dict[str, Any]]]:
+    with psycopg.connect(driver_url(command.url)) as connection:
+        return connection.execute(
+            "SELECT action, interface, detail FROM audit_event"
+            " WHERE resource_type = 'hl7_destination' ORDER BY at, id"
+        ).fetchall()
+
+
+def test_each_change_is_in_the_audit_trail_and_what_is_refused_is_not(command: Command) -> None:
+    command.good("destination", "set", "LAB", "--results")
+    command.good("destination", "set", "LAB", "--echo")
+    assert command("destination", "set", "LAB", "--states", "ORR_O02").exit_code == 2
+    assert command("destination", "resend", "RIS").exit_code == 1
+    told = {"peer": "LAB"}
+    assert audited(command) == [("C", "system", told), ("U", "system", told)]
+
+
+def test_a_change_waits_for_another_and_keeps_what_that_one_told(command: Command) -> None:
+    command.good("destination", "set", "LAB", "--results")
+    with ThreadPoolExecutor(1) as other, psycopg.connect(driver_url(command.url)) as connection:
+        connection.execute("UPDATE hl7_destination SET echo = true")
+        set_too = other.submit(command.good, "destination", "set", "LAB", "--ack-seconds", "7")
+        until(lambda: waits_for_a_lock(command.url), 20)
+        connection.commit()
+        set_too.result(20)
+    with psycopg.connect(driver_url(command.url)) as connection:
+        made = connection.execute("SELECT echo, ack_seconds FROM hl7_destination").fetchone()
+    assert made == (True, 7)
+
+
+def waits_for_a_lock(url: str) -> bool:
+    with psycopg.connect(driver_url(url)) as connection:
+        waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
+        return connection.execute(waiting).fetchone() == (True,)
+
+
+def test_whoever_is_told_nothing_for_now_is_said_to_be(command: Command) -> None:
+    where = ("--direction", "both", "--host", "127.0.0.1", "--port", "2576")
+    command.good("peer", "change", "LAB", *where)
+    assert "nothing is sent" in command.good("destination", "set", "LAB", "--results", "--no-active")
+    assert "nothing is sent" not in command.good("destination", "set", "LAB", "--active")
+    command.good("peer", "change", "LAB", "--no-active")
+    assert "nothing is sent" in command.good("destination", "set", "LAB", "--echo")

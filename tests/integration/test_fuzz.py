@@ -7,7 +7,6 @@ fuzz` does more of it, each time other things.
 from __future__ import annotations
 
 import http.client
-import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -32,11 +31,10 @@ from schemathesis.specs.openapi.checks import (
 from mappings.resources import REGISTRY
 from mappings.search import parameters
 from storage.session import Store
+from tests.fixtures.fuzz import FUZZ, TIMES
 from tests.fixtures.server import Fhir, Gateway, outcome
 from tests.strategies.resources import resource
 
-EXAMPLES = int(os.environ.get("SUTURE_FUZZ_EXAMPLES", "0"))
-"""How many times what the suite does; 0: as the suite does it, always the same."""
 SHARES = 4
 """In how many tests the native door is asked, so that several processes can do it."""
 PROMISES = [
@@ -61,8 +59,8 @@ HERE = {
 def fuzzed(count: int) -> settings:
     """Return how examples are chosen: quickly, the first that is wrong is made small."""
     return settings(
-        max_examples=count * max(EXAMPLES, 1),
-        derandomize=not EXAMPLES,
+        max_examples=count * TIMES,
+        derandomize=not FUZZ,
         database=None,
         deadline=None,
         phases=[Phase.generate, Phase.shrink],

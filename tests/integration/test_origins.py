@@ -23,6 +23,7 @@ ELSEWHERE = [
     {"origin": "https://elsewhere.example.org"},
     {"origin": "null"},
     {"origin": "http://localhost:1"},
+    {"origin": "http://["},
     {"origin": "https://elsewhere.example.org", "sec-fetch-site": "cross-site"},
     {"sec-fetch-site": "cross-site"},
     {"sec-fetch-site": "same-site"},

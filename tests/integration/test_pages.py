@@ -130,6 +130,8 @@ def test_a_form_that_another_page_sends_is_refused(http: httpx.Client, peer: Pee
         {"origin": "null"},
         {"sec-fetch-site": "cross-site", "origin": "https://elsewhere.example.org"},
         {"sec-fetch-site": "same-site"},
+        {"sec-fetch-site": "none"},
+        {"sec-fetch-site": "cross-site", "origin": str(http.base_url).rstrip("/")},
     ]
     for headers in elsewhere:
         assert http.post(path, data={"do": "replay"}, headers=headers).status_code == 403

@@ -8,7 +8,6 @@ https://www.hl7.org/documentcenter/public/wg/inm/mllp_transport_specification.PD
 
 from __future__ import annotations
 
-import os
 import random
 import socket
 import struct
@@ -28,13 +27,12 @@ from hypothesis.stateful import (
 )
 
 from gateway.mllp.framing import Frame, Framer, wrap
+from tests.fixtures.fuzz import TIMES
 from tests.wire.conftest import Running, Told
 from tests.wire.messages import msa, order, orders, result, rows
 from tests.wire.mutants import mutant
 from tests.wire.peer import HOST
 
-# Read when the module is loaded: other tests clear the settings.
-TIMES = int(os.environ.get("SUTURE_FUZZ", "1"))
 PATIENCE = 20.0
 """How long an answer may take before the listener is said to hang, in seconds."""
 

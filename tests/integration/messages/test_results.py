@@ -322,6 +322,19 @@ def test_a_value_that_a_research_column_cannot_hold_refuses_the_message(gateway:
     assert gateway.all("Patient") == []
 
 
+@pytest.mark.parametrize("parent", ["^R77&REG", "^R77"])
+def test_a_member_is_of_the_case_that_its_parent_number_names(gateway: Any, parent: str) -> None:
+    gateway.send(CASE)
+    gateway.send(f"""
+        {HEADER}
+        {PATIENT}
+        OBR|1||R78^REG|implant^Implant^99SGRC|||20260210{"|" * 18}F||||{parent}
+        OBX|1|ST|lot_no^Lot^99SGRC||L42||||||F
+        """)
+    found = {bool(item.get("hasMember")): item for item in gateway.all("Observation")}
+    assert found[True]["hasMember"] == [{"reference": f"Observation/{found[False]['id']}"}]
+
+
 def scored(control_id: str, score: int) -> str:
     return f"""
         MSH|^~\\&|PROMS|WEST|SUTURE|OR|20260301080000||ORU^R01|{control_id}|P|2.5.1
@@ -338,6 +351,12 @@ def test_a_score_that_comes_again_with_another_value_changes_the_outcomes_typed_
     assert found["valueQuantity"]["value"] == 74
     assert gateway.row("rc_outcome", found["id"])["score"] == 74
     assert gateway.row("rc_outcome", found["id"])["instrument"] == "KOOS_JR"
+
+
+def test_a_number_of_another_form_is_none_of_ours(gateway: Any) -> None:
+    gateway.send(order(placer="ORD-２０２６-００００１^SUTURE"))  # digits, but not those that we count in
+    systems = {item["system"] for item in gateway.only("ServiceRequest")["identifier"]}
+    assert "urn:hl7:hd:SUTURE" in systems
 
 
 def test_several_results_of_an_order_are_told_by_our_number_of_it(gateway: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -76,6 +77,24 @@ def test_a_destination_is_made_shown_listed_and_changed(http: httpx.Client, stor
     changed = http.patch(lab, json={"order_types": None, "is_active": False}).json()
     assert changed == made | {"order_types": None, "is_active": False, "is_sent_to": False}
     assert audited(store) == [("C", {"peer": "lab"}), ("U", {"peer": "lab"})]
+
+
+def test_of_changes_at_once_none_is_lost(http: httpx.Client, store: Store, lab: str) -> None:
+    told(http)
+    with ThreadPoolExecutor(1) as other:
+        with store.transaction() as session:
+            session.raw.execute("UPDATE hl7_destination SET echo = true")
+            changed = other.submit(http.patch, lab, json={"results": True})
+            until(lambda: waits_for_a_lock(store), 20)
+        answer = changed.result(20).json()
+    assert (answer["echo"], answer["results"]) == (True, True)
+
+
+def waits_for_a_lock(store: Store) -> bool:
+    with store.connection() as connection:
+        return connection.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)").fetchone() == (
+            True,
+        )
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [

@@ -75,7 +75,9 @@ def test_an_order_that_is_deleted_is_cancelled() -> None:
     assert control(row("cancelled"), row("cancelled"), deleted=True) is None
 
 
-def order(name: str = "ORM_O01", version: str = "2.5.1", **elements: Any) -> Built:
+def order(
+    name: str = "ORM_O01", version: str = "2.5.1", patient: Piece = PATIENT, house: str = "", **elements: Any
+) -> Built:
     """A message of an order of the patient."""
     value = {
         "resourceType": "ServiceRequest",
@@ -89,7 +91,7 @@ def order(name: str = "ORM_O01", version: str = "2.5.1", **elements: Any) -> Bui
         **elements,
     }
     piece = Piece(value)
-    pieces = Pieces({PATIENT.name: PATIENT, piece.name: piece}, V2Context(UTC, version=version))
+    pieces = Pieces({patient.name: patient, piece.name: piece}, V2Context(UTC, version=version, house=house))
     return order_message(envelope(version), name, piece, "NW", pieces)
 
 
@@ -119,6 +121,15 @@ def test_what_is_kept_goes_along_where_nothing_else_is_said() -> None:
     assert field(told, "PID", 5) == "Quillfeather^Ann^^^^^L"
     assert field(told, "GT1", 3) == "Guarantor^Guy"
     assert field(told, "ZPI", 1) == "local"
+
+
+@pytest.mark.parametrize(("house", "authority"), [("OR7", "OR7"), ("", "SUTURE")])
+def test_a_patient_without_a_number_has_ours_by_the_name_that_the_peer_has_for_us(
+    house: str, authority: str
+) -> None:
+    told = Piece({"resourceType": "Patient", "id": "p", "gender": "female"})
+    read = message(order(patient=told, house=house))
+    assert field(read, "PID", 3) == f"p^^^{authority}^PI"
 
 
 def test_a_telephone_stands_where_its_use_says() -> None:
