@@ -160,7 +160,8 @@ def test_the_next_of_thousands_is_found_by_few_pages(clean: Store, held: str) ->
         peers.add(connection, peer := peers.Peer(new_id(), "LAB", "LAB", None, "h", 1, "both"))
         connection.execute(FILL.encode(), [peer.id])
         connection.execute(f"{WAITING} {held}".encode())
-        connection.execute("ANALYZE hl7_message")
+        # Vacuumed, or it is by chance how many pages of rows that are gone stand in the way.
+        connection.execute("VACUUM (ANALYZE) hl7_message")
         at = now()
         found = outbox.head(connection, peer.id, at)
         asked = {"peer": peer.id, "now": at}
@@ -169,6 +170,7 @@ def test_the_next_of_thousands_is_found_by_few_pages(clean: Store, held: str) ->
         held_numbers = {row["control_id"] for row in rows(clean, HELD)}
     first = next((n for n in range(1, 201) if str(n) not in held_numbers), None)
     assert (found and found.control_id) == (str(first) if first else None)
+    # A thousand messages and two hundred lanes are looked at, with a descent into an index for each.
     assert pages["Shared Hit Blocks"] + pages["Shared Read Blocks"] < 8_000
 
 
