@@ -18,7 +18,9 @@ def entries(fhir: Fhir, path: str) -> list[dict[str, Any]]:
     bundle = answer.json()
     made = [entry["resource"] for entry in bundle.get("entry", [])]
     while url := next((link["url"] for link in bundle["link"] if link["relation"] == "next"), None):
-        bundle = fhir.http.get(url).json()
+        answer = fhir.http.get(url)
+        assert answer.status_code == 200, answer.text
+        bundle = answer.json()
         made += [entry["resource"] for entry in bundle.get("entry", [])]
     return made
 

@@ -382,7 +382,9 @@ def test_all_processes_sign_with_the_key_that_the_first_one_stored(clean: Store)
         made = page.signing_key(connection)
         page._KEYS.clear()
         assert page.signing_key(connection) == made
-        assert connection.execute("SELECT value FROM site_setting").fetchall() == [(made,)]
+        assert connection.execute(
+            "SELECT value FROM site_setting WHERE name = %s", [page.SETTING]
+        ).fetchall() == [(made,)]
 
 
 def test_a_deleted_resource_is_neither_found_nor_included_nor_followed(clean: Store) -> None:
