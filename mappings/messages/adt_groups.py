@@ -86,12 +86,6 @@ class _Grouping:
         elif segment.name == "PR1":
             part.procedures.append(Followed(segment))
             self.followers = part.procedures[-1].others
-        elif segment.name == "PD1" and about.pd1 is None:
-            about.pd1 = segment
-        elif segment.name == "PV1" and about.pv1 is None:
-            about.pv1 = segment
-        elif segment.name == "PV2" and about.pv2 is None:
-            about.pv2 = segment
-        elif not about.takes(segment):
+        elif not (about.takes_first(segment) or about.takes(segment)):
             lists = {"NK1": about.kin, "DG1": about.diagnoses, "MRG": part.merges}
             lists.get(segment.name, about.others).append(segment)

@@ -140,6 +140,14 @@ class PatientPart:
     others: list[Segment] = field(default_factory=list["Segment"])
     orders: list[OrderPart] = field(default_factory=list[OrderPart])
 
+    def takes_first(self, segment: Segment) -> bool:
+        """Take the first PD1, PV1 or PV2; tell whether it was one."""
+        slot = segment.name.lower()
+        if segment.name not in ("PD1", "PV1", "PV2") or getattr(self, slot) is not None:
+            return False
+        setattr(self, slot, segment)
+        return True
+
     def takes(self, segment: Segment) -> bool:
         """Take an allergy (AL1) or what tells of insurance (IN1, IN2, IN3); tell whether it was one."""
         if segment.name == "AL1":
@@ -297,17 +305,10 @@ class _Grouping:
         if segment.name == "NK1":
             part.kin.append(segment)
             self.notes = part.others
-        elif segment.name == "PD1" and part.pd1 is None:
-            part.pd1 = segment
-        elif segment.name == "PV1" and part.pv1 is None:
-            part.pv1 = segment
-        elif segment.name == "PV2" and part.pv2 is None:
-            part.pv2 = segment
-        elif part.takes(segment):
+        elif not part.takes_first(segment):
             self.notes = part.others
-        else:
-            part.others.append(segment)
-            self.notes = part.others
+            if not part.takes(segment):
+                part.others.append(segment)
 
     def _order(self, segment: Segment) -> None:
         order = self.order

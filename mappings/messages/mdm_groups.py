@@ -87,17 +87,11 @@ class _Grouping:
         self.notes = orders[-1].notes
 
     def _about_patient(self, about: PatientPart, segment: Segment) -> bool:
-        if segment.name == "PD1" and about.pd1 is None:
-            about.pd1 = segment
-        elif segment.name == "PV1" and about.pv1 is None:
-            about.pv1 = segment
-        elif segment.name == "PV2" and about.pv2 is None:
-            about.pv2 = segment
-        elif segment.name == "DG1":
+        if segment.name == "DG1":
             about.diagnoses.append(segment)
         elif segment.name == "NK1":
             about.kin.append(segment)
-        elif not about.takes(segment):
+        elif not (about.takes_first(segment) or about.takes(segment)):
             return False
         self.notes = about.notes if segment.name.startswith("PD") else about.others
         return True

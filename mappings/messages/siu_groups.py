@@ -126,16 +126,10 @@ class _Grouping:
 
     def _about_patient(self, about: PatientPart, segment: Segment) -> None:
         self.notes = about.others
-        if segment.name == "PD1" and about.pd1 is None:
-            about.pd1 = segment
-        elif segment.name == "PV1" and about.pv1 is None:
-            about.pv1 = segment
-        elif segment.name == "PV2" and about.pv2 is None:
-            about.pv2 = segment
-        elif segment.name == "OBX":
+        if segment.name == "OBX":
             about.observations.append(Noted(segment))
             self.notes = about.observations[-1].notes
-        elif not about.takes(segment):
+        elif not (about.takes_first(segment) or about.takes(segment)):
             lists = {"NK1": about.kin, "DG1": about.diagnoses}
             lists.get(segment.name, about.others).append(segment)
 

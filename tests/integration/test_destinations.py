@@ -8,27 +8,11 @@ from typing import Any
 
 import psycopg
 import pytest
-from click.testing import CliRunner, Result
 
-from gateway.cli import suture
 from storage import destinations, peers
 from storage.session import driver_url
+from tests.fixtures.command import Command
 from tests.wire.receiver import until
-
-
-class Command:
-    """`suture` over one database."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    def __call__(self, *words: str) -> Result:
-        return CliRunner(env={"COLUMNS": "200"}).invoke(suture, [*words, "--database-url", self.url])
-
-    def good(self, *words: str) -> str:
-        done = self(*words)
-        assert done.exit_code == 0, done.output
-        return done.output
 
 
 @pytest.fixture

@@ -6,29 +6,12 @@ from collections.abc import Callable
 
 import psycopg
 import pytest
-from click.testing import CliRunner, Result
 
-from gateway.cli import suture
+from tests.fixtures.command import Command
 
 
-class Command:
-    """`suture peer` over one database."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    def __call__(self, *words: str) -> Result:
-        return CliRunner(env={"COLUMNS": "200"}).invoke(suture, ["peer", *words, "--database-url", self.url])
-
-    def good(self, *words: str) -> str:
-        done = self(*words)
-        assert done.exit_code == 0, done.output
-        return done.output
-
-    def failed(self, status: int, *words: str) -> str:
-        done = self(*words)
-        assert done.exit_code == status, done.output
-        return " ".join(done.output.split())
+class Peers(Command):
+    """`suture peer`, and what it shows of one."""
 
     def shown(self, name: str) -> dict[str, str]:
         lines = [line.strip()[1:-1].split("│") for line in self.good("show", name).splitlines()]
@@ -36,12 +19,12 @@ class Command:
 
 
 @pytest.fixture
-def peer(new_database: Callable[[bool], str]) -> Command:
+def peer(new_database: Callable[[bool], str]) -> Peers:
     """The command, over a database without peers."""
-    return Command(new_database(True))
+    return Peers(new_database(True), "peer")
 
 
-def test_a_peer_is_added_listed_shown_and_changed(peer: Command) -> None:
+def test_a_peer_is_added_listed_shown_and_changed(peer: Peers) -> None:
     told = ("--sending-app", "EHR", "--addresses", "10.1.0.0/16, ::1", "--message-types", "ORM^O01,ADT")
     more = ("--authority", "CITY=http://city.example.org/mrn", "--strictness", "warn", "--no-new-orders")
     assert "known by EHR/*, 10.1.0.0/16, ::1" in peer.good("add", "ehr", *told, *more)
@@ -71,7 +54,7 @@ def test_a_peer_is_added_listed_shown_and_changed(peer: Command) -> None:
     ],
 )
 def test_what_a_peer_may_not_be_is_refused_with_a_reason(
-    peer: Command, told: tuple[str, ...], words: str
+    peer: Peers, told: tuple[str, ...], words: str
 ) -> None:
     if words:
         assert words in peer.failed(2, "add", "ehr", "--sending-app", "EHR", *told)
@@ -79,18 +62,18 @@ def test_what_a_peer_may_not_be_is_refused_with_a_reason(
         assert peer.good("add", "ehr", "--sending-app", "EHR", *told)
 
 
-def test_a_sender_without_anything_to_know_it_by_is_refused(peer: Command) -> None:
+def test_a_sender_without_anything_to_know_it_by_is_refused(peer: Peers) -> None:
     assert "is known by sending_app" in peer.failed(2, "add", "ehr")
 
 
-def test_two_peers_share_neither_name_nor_sender(peer: Command) -> None:
+def test_two_peers_share_neither_name_nor_sender(peer: Peers) -> None:
     peer.good("add", "ehr", "--sending-app", "EHR", "--sending-facility", "CITY")
     assert "there is a peer ehr already" in peer.failed(1, "add", "ehr", "--sending-app", "LAB")
     same = ("--sending-app", "EHR", "--sending-facility", "CITY")
     assert "another peer has that name" in peer.failed(1, "add", "other", *same)
 
 
-def test_what_is_told_of_peers_stands_in_the_audit_trail(peer: Command) -> None:
+def test_what_is_told_of_peers_stands_in_the_audit_trail(peer: Peers) -> None:
     peer.good("add", "ehr", "--sending-app", "EHR", "--authority", "CITY=http://city.example.org/mrn")
     peer.good("change", "ehr", "--strictness", "strict", "--authority", "CITY=")
     peer.failed(2, "change", "ehr", "--charset", "EBCDIC")
@@ -106,7 +89,7 @@ def test_what_is_told_of_peers_stands_in_the_audit_trail(peer: Command) -> None:
     ]
 
 
-def test_a_peer_that_is_not_there_is_not_changed(peer: Command) -> None:
+def test_a_peer_that_is_not_there_is_not_changed(peer: Peers) -> None:
     assert "there is no peer ehr" in peer.failed(1, "change", "ehr", "--strict-ids")
     assert "there is no peer ehr" in peer.failed(1, "show", "ehr")
     assert "nothing to change" in peer.failed(2, "change", "ehr")

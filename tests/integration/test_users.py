@@ -5,41 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from gateway.app import new_id, now
 from gateway.cli import suture
 from gateway.records import Caller, Records
 from storage.model.people import ROLES
 from storage.session import Store
+from tests.fixtures.command import Command
 
 PRACTITIONER = {"resourceType": "Practitioner", "id": "okafor", "name": [{"family": "Okafor"}]}
-
-
-class Command:
-    """`suture user` over one database."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    def __call__(self, *words: str) -> Result:
-        return CliRunner(env={"COLUMNS": "200"}).invoke(suture, ["user", *words, "--database-url", self.url])
-
-    def good(self, *words: str) -> str:
-        done = self(*words)
-        assert done.exit_code == 0, done.output
-        return done.output
-
-    def failed(self, status: int, *words: str) -> str:
-        done = self(*words)
-        assert done.exit_code == status, done.output
-        return done.output
 
 
 @pytest.fixture
 def user(new_database: Callable[[bool], str]) -> Command:
     """The command, over a database without accounts but the gateway's own."""
-    return Command(new_database(True))
+    return Command(new_database(True), "user")
 
 
 @pytest.fixture
